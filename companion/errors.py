@@ -1,0 +1,80 @@
+"""What can go wrong, by name.
+
+::
+
+    CompanionError
+    ├── SettingError          a setting or option has a value that cannot be used
+    ├── MissingExtraError     a part needs libraries that are not installed
+    ├── DataError             a data file is broken
+    ├── ModelError            a model folder is missing, broken or cannot be served
+    ├── StoreError            the prediction log cannot be read or written
+    │   └── JournalError      the local journal cannot be written
+    └── PortInUseError        another program listens on the port
+
+Each message is a sentence for the person at the keyboard: what was given, what
+was expected, what to do next. Only the command line and the server turn an
+error into text; everything else raises. The book's page of errors explains
+each one.
+"""
+
+__all__ = [
+    "CompanionError",
+    "DataError",
+    "JournalError",
+    "MissingExtraError",
+    "ModelError",
+    "PortInUseError",
+    "SettingError",
+    "StoreError",
+]
+
+
+class CompanionError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class SettingError(CompanionError, ValueError):
+    """A setting, option or argument has a value that cannot be used."""
+
+
+class MissingExtraError(CompanionError, ImportError):
+    """A part needs libraries that are not installed.
+
+    Parameters
+    ----------
+    part : str
+        What was asked for, as the reader knows it: "`companion serve`".
+    library : str
+        The first library that is missing.
+    extra : str
+        The extra that brings it.
+    """
+
+    def __init__(self, part: str, *, library: str, extra: str) -> None:
+        super().__init__(
+            f"{part} needs {library}, which is not installed. "
+            f"Install it with: pip install 'mlops-companion[{extra}]'"
+        )
+        self.part = part
+        self.library = library
+        self.extra = extra
+
+
+class DataError(CompanionError, ValueError):
+    """A data file is broken; the message names row, column and value."""
+
+
+class ModelError(CompanionError, ValueError):
+    """A model folder is missing, broken or of a kind that cannot be served."""
+
+
+class StoreError(CompanionError, OSError):
+    """The prediction log cannot be read or written."""
+
+
+class JournalError(StoreError):
+    """The local journal cannot be written."""
+
+
+class PortInUseError(CompanionError, OSError):
+    """Another program listens on the port."""

@@ -1,0 +1,88 @@
+"""Every setting of the package: its environment variable and its default.
+
+A command's option wins over the environment variable, the variable over the
+default. Nothing is read from files. The book's page of commands lists them
+all, and a test compares the two.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["SETTINGS", "Setting", "read_setting"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting.
+
+    Attributes
+    ----------
+    variable : str
+        Name of the environment variable.
+    default : str or None
+        Value when nothing is set; None means it is worked out at run time.
+    meaning : str
+        One sentence for the reader.
+    """
+
+    variable: str
+    default: str | None
+    meaning: str
+
+
+SETTINGS: Mapping[str, Setting] = {
+    "store": Setting(
+        variable="COMPANION_STORE",
+        default="sqlite:///companion.db",
+        meaning="SQLAlchemy address of the database that keeps the log.",
+    ),
+    "journal": Setting(
+        variable="COMPANION_JOURNAL",
+        default=None,
+        meaning=(
+            "Folder of the journal. Default: beside the SQLite file, "
+            "`companion.db.journal`."
+        ),
+    ),
+    "host": Setting(
+        variable="COMPANION_HOST",
+        default="127.0.0.1",
+        meaning="Address that the model server listens on.",
+    ),
+    "port": Setting(
+        variable="COMPANION_PORT",
+        default="8000",
+        meaning="Port that the model server listens on.",
+    ),
+    "workers": Setting(
+        variable="COMPANION_WORKERS",
+        default="1",
+        meaning="Number of worker processes of the model server.",
+    ),
+}
+
+
+def read_setting(name: str, environ: Mapping[str, str]) -> str | None:
+    """Look one setting up in an environment.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SETTINGS`.
+    environ : mapping of str to str
+        Usually `os.environ`.
+
+    Returns
+    -------
+    str or None
+        The variable's value, or the default where it is unset or empty.
+
+    Examples
+    --------
+    >>> read_setting("port", {})
+    '8000'
+    >>> read_setting("port", {"COMPANION_PORT": "9000"})
+    '9000'
+    """
+    setting = SETTINGS[name]
+    return environ.get(setting.variable) or setting.default
