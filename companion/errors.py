@@ -9,7 +9,8 @@
     ├── ModelError            a model folder is missing, broken or cannot be served
     ├── StoreError            the prediction log cannot be read or written
     │   └── JournalError      the local journal cannot be written
-    └── PortInUseError        another program listens on the port
+    ├── PortInUseError        another program listens on the port
+    └── StartError            a program in the background did not start
 
 Each message is a sentence for the person at the keyboard: what was given, what
 was expected, what to do next. Only the command line and the server turn an
@@ -25,6 +26,7 @@ __all__ = [
     "ModelError",
     "PortInUseError",
     "SettingError",
+    "StartError",
     "StoreError",
 ]
 
@@ -78,3 +80,7 @@ class JournalError(StoreError):
 
 class PortInUseError(CompanionError, OSError):
     """Another program listens on the port."""
+
+
+class StartError(CompanionError, RuntimeError):
+    """A program started in the background ended or stayed silent."""
