@@ -2,7 +2,7 @@
 
 `companion.processes` starts this module with a pipe as its standard input. It
 prints the program's process id, passes the program's output on to standard
-error, and ends with the program's exit code. The end of the pipe means that the
+error, which is the log file named first, and ends with the program's exit code. The end of the pipe means that the
 starter has died: then the program is asked to end, and ended if it does not.
 """
 
@@ -13,12 +13,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 _PATIENCE_S = 10.0
 _CREATION_FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 
 
-def main(command: list[str]) -> int:
+def main(log: Path, command: list[str]) -> int:
     """Run `command` until it or the starter ends; return the exit code."""
     try:
         program = subprocess.Popen(
@@ -34,18 +35,20 @@ def main(command: list[str]) -> int:
         return 127
     sys.stdout.write(f"{program.pid}\n")
     sys.stdout.flush()
-    watcher = threading.Thread(target=_end_with_pipe, args=(program,), daemon=True)
+    watcher = threading.Thread(target=_end_with_pipe, args=(program, log), daemon=True)
     watcher.start()
     code: int = program.wait()
     _kill_rest(program.pid)
     return code
 
 
-def _end_with_pipe(program: subprocess.Popen[bytes]) -> None:
+def _end_with_pipe(program: subprocess.Popen[bytes], log: Path) -> None:
     # os.read, not sys.stdin: a thread inside the buffered reader would hold its
     # lock when the interpreter ends.
     while os.read(0, 1024):
         pass
+    with contextlib.suppress(OSError):
+        log.unlink()  # nobody is left to read it
     with contextlib.suppress(OSError):
         program.terminate()
     deadline = time.monotonic() + _PATIENCE_S
@@ -64,4 +67,4 @@ def _kill_rest(pid: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))

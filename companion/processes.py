@@ -28,6 +28,7 @@ from companion.errors import StartError
 __all__ = ["BackgroundProcess", "free_port", "start_background"]
 
 _POLL_S = 0.05
+_GUARD_PATIENCE_S = 5.0  # a guard follows its program within milliseconds
 _OUTPUT_TAIL = 2_000  # characters of output that an error message repeats
 
 
@@ -112,7 +113,7 @@ class BackgroundProcess:
         log, name = tempfile.mkstemp(prefix="companion-", suffix=".log")
         self._log = Path(name)
         self._guard = subprocess.Popen(
-            [sys.executable, "-m", "companion._guard", *command],
+            [sys.executable, "-m", "companion._guard", name, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -218,12 +219,14 @@ class BackgroundProcess:
         return self._close()
 
     def _close(self) -> int:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._guard.wait(_GUARD_PATIENCE_S)
+        self.output()
         for stream in (self._guard.stdin, self._guard.stdout):
             if stream is not None:
                 stream.close()
-        # Its pipe is closed, so the guard ends, and the program with it.
+        # Its pipe is closed: a guard that was still there ends the program now.
         code = self._guard.wait()
-        self.output()
         self._log.unlink(missing_ok=True)
         return code
 

@@ -139,7 +139,7 @@ def test_kill_takes_the_children_of_the_program_too():
 
 @POSIX
 @pytest.mark.parametrize("whole_group", [False, True])
-def test_nothing_is_left_when_the_starter_is_killed(whole_group):
+def test_nothing_is_left_when_the_starter_is_killed(whole_group, tmp_path):
     """A notebook kernel that is killed has no time to clean up."""
     port = free_port()
     starter = (
@@ -150,7 +150,10 @@ def test_nothing_is_left_when_the_starter_is_killed(whole_group):
         "print(server.pid, flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", starter], stdout=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-c", starter],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     server_pid = int(process.stdout.readline())
     assert is_running(server_pid)
@@ -162,4 +165,4 @@ def test_nothing_is_left_when_the_starter_is_killed(whole_group):
     process.wait()
     process.stdout.close()
 
-    wait_until(lambda: not is_running(server_pid))
+    wait_until(lambda: not is_running(server_pid) and not list(tmp_path.iterdir()))
