@@ -1,9 +1,10 @@
 """Run one program, and end it when the one who asked for it is gone.
 
-`companion.processes` starts this module with a pipe as its standard input. It
-prints the program's process id, passes the program's output on to standard
-error, which is the log file named first, and ends with the program's exit code. The end of the pipe means that the
-starter has died: then the program is asked to end, and ended if it does not.
+`companion.processes` starts this module with a pipe as its standard input and a
+log file as its standard error. It prints the program's process id, lets the
+program write to the log, and ends with the program's exit code. The end of the
+pipe means that the starter has died: then the program is asked to end, and
+ended if it does not.
 """
 
 import contextlib
