@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 _PATIENCE_S = 10.0
-_CREATION_FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+# CREATE_NEW_PROCESS_GROUP: a group of its own, so that it can be asked to end.
+_CREATION_FLAGS = 0x00000200 if sys.platform == "win32" else 0
 
 
 def main(log: Path, command: list[str]) -> int:
