@@ -54,7 +54,8 @@ def free_port(host: str = "127.0.0.1") -> int:
 def start_background(
     command: Sequence[str | Path],
     *,
-    ready_url: str | None = None,
+    url: str | None = None,
+    ready_path: str = "/",
     timeout_s: float = 60.0,
     environ: Mapping[str, str] | None = None,
 ) -> "BackgroundProcess":
@@ -64,11 +65,15 @@ def start_background(
     ----------
     command : sequence of str or Path
         The program and its arguments; no shell is involved.
-    ready_url : str, optional
-        Address that answers with a status below 400 once the program is ready.
-        Without it the call returns as soon as the program has been started.
+    url : str, optional
+        Address of the server that the program is, such as
+        ``http://127.0.0.1:8000``. Without it the call returns as soon as the
+        program has been started.
+    ready_path : str, default="/"
+        Path below `url` that answers with a status below 400 once the server is
+        ready.
     timeout_s : float, default=60
-        Seconds to wait for `ready_url`.
+        Seconds to wait for that answer.
     environ : mapping of str to str, optional
         Environment of the program; by default that of this process.
 
@@ -84,10 +89,10 @@ def start_background(
         answer in time. Nothing is left running.
     """
     words = [str(word) for word in command]
-    process = BackgroundProcess(words, environ=environ)
+    process = BackgroundProcess(words, url=url, environ=environ)
     try:
-        if ready_url is not None:
-            process.wait_ready(ready_url, timeout_s=timeout_s)
+        if url is not None:
+            process.wait_ready(url + ready_path, timeout_s=timeout_s)
     except BaseException:
         process.kill()
         raise
@@ -101,14 +106,21 @@ class BackgroundProcess:
     ----------
     command : list of str
         The program and its arguments.
+    url : str or None
+        Address of the server that the program is.
     pid : int
         Process id of the program, which leads a process group of its own.
     """
 
     def __init__(
-        self, command: list[str], *, environ: Mapping[str, str] | None = None
+        self,
+        command: list[str],
+        *,
+        url: str | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.command = command
+        self.url = url
         self._output = ""
         log, name = tempfile.mkstemp(prefix="companion-", suffix=".log")
         self._log = Path(name)

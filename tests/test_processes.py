@@ -44,9 +44,9 @@ def wait_until(condition, timeout_s=15.0):
 
 def test_a_server_answers_inside_the_block_and_is_gone_after_it():
     port = free_port()
-    url = f"http://127.0.0.1:{port}/"
+    url = f"http://127.0.0.1:{port}"
 
-    with start_background([*WEB_SERVER, str(port)], ready_url=url) as server:
+    with start_background([*WEB_SERVER, str(port)], url=url) as server:
         pid = server.pid
         assert server.running
         assert is_alive(pid)
@@ -72,16 +72,14 @@ def test_a_program_that_ends_early_says_what_it_printed():
     dying = [sys.executable, "-c", "print('no coffee left'); raise SystemExit(3)"]
 
     with pytest.raises(StartError, match=r"exit code 3 .* no coffee left"):
-        start_background(dying, ready_url=f"http://127.0.0.1:{free_port()}/")
+        start_background(dying, url=f"http://127.0.0.1:{free_port()}")
 
 
 def test_a_program_that_never_answers_is_ended_after_the_time_given():
     silent = [sys.executable, "-c", "import time; time.sleep(60)"]
 
     with pytest.raises(StartError, match=r"did not answer within 0.3 seconds"):
-        start_background(
-            silent, ready_url=f"http://127.0.0.1:{free_port()}/", timeout_s=0.3
-        )
+        start_background(silent, url=f"http://127.0.0.1:{free_port()}", timeout_s=0.3)
 
 
 def test_a_missing_program_is_named():
@@ -146,7 +144,7 @@ def test_nothing_is_left_when_the_starter_is_killed(whole_group, tmp_path):
         "import sys, time\n"
         "from companion.processes import start_background\n"
         f"server = start_background([*{WEB_SERVER!r}, '{port}'],"
-        f" ready_url='http://127.0.0.1:{port}/')\n"
+        f" url='http://127.0.0.1:{port}')\n"
         "print(server.pid, flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
