@@ -22,7 +22,7 @@ nox.options.sessions = ["tests", "lint"]
 
 ROOT = Path(__file__).resolve().parent
 LOCK = "requirements-lock.txt"
-HTML = ROOT / "_build" / "html"
+BUILD = ROOT / "_build"
 
 # MLflow counts its users and fetches a price catalogue unless it is told not
 # to; nothing here may need the network.
@@ -67,6 +67,8 @@ def lint(session: nox.Session) -> None:
     schema = f"{folder}/config_schema.json"
     session.run("check-jsonschema", "--schemafile", schema, "_config.yml")
     session.run("sphinx-etoc", "parse", "_toc.yml", silent=True)
+    offline = {"VALIDATE_PYPROJECT_NO_NETWORK": "1"}
+    session.run("validate-pyproject", "pyproject.toml", env=offline)
 
 
 @nox.session
@@ -76,16 +78,133 @@ def book(session: nox.Session) -> None:
     # Warm builds pass -W although pages are broken, and the cache of executed
     # chapters does not look at companion/: only a clean build counts.
     for leftover in ("html", ".doctrees", ".jupyter_cache", "jupyter_execute"):
-        shutil.rmtree(ROOT / "_build" / leftover, ignore_errors=True)
+        shutil.rmtree(BUILD / leftover, ignore_errors=True)
     flags = ["--all", "-W", "-n", "--keep-going", *session.posargs]
     session.run("jupyter-book", "build", ".", *flags)
-    missing = [page for page in expected_pages() if not (HTML / page).is_file()]
+    html = BUILD / "html"
+    missing = [page for page in expected_pages() if not (html / page).is_file()]
     if missing:
-        session.error(f"The build ended well but these pages are missing: {missing}")
+        session.error(f"The build ended well, but these pages are missing: {missing}")
+    checks = ["pytest", "tests/book", "-m", "built"]
+    session.run(*checks, env={"COMPANION_BOOK_HTML": str(html)})
+    session.log(f"The book is in {html / 'index.html'}")
+
+
+@nox.session(default=False)
+def preview(session: nox.Session) -> None:
+    """Show the book on localhost and rebuild what changes; Ctrl-C ends it."""
+    install_lock(session)
+    build = BUILD / "preview"  # a folder of its own: `book` needs a clean one
+    never = [".git", ".nox", "_build", "conf.py", "dist", "tests"]
+    conf = ROOT / "conf.py"  # Sphinx reads this; Jupyter Book writes it
+    try:
+        session.run(
+            "sphinx-autobuild",
+            *("--pre-build", "jupyter-book config sphinx ."),
+            *(f"--ignore={ROOT / name}" for name in never),
+            *("--re-ignore", r"__pycache__|\.pyc$|\.db(-wal|-shm|\.journal)?$|mlruns"),
+            *("--port", "0", "-d", str(build / ".doctrees"), ".", str(build / "html")),
+            *(session.posargs or ["--open-browser"]),
+            # Jupyter Book finds our own extensions itself, plain Sphinx does not.
+            env={"PYTHONPATH": str(ROOT / "book" / "_ext")},
+        )
+    finally:
+        conf.unlink(missing_ok=True)
+
+
+@nox.session(default=False)
+def linkcheck(session: nox.Session) -> None:
+    """Ask every address that the book links to; no chapter runs."""
+    install_lock(session)
+    execute = "execute_notebooks: force"
+    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    if execute not in config:
+        session.error(f"_config.yml no longer says `{execute}`: change this session.")
+    # Beside the original, because paths in it count from its own folder.
+    quiet = ROOT / ".config-linkcheck.yml"
+    quiet.write_text(config.replace(execute, 'execute_notebooks: "off"'), "utf-8")
+    shutil.rmtree(BUILD / "linkcheck", ignore_errors=True)
+    flags = ["--builder", "linkcheck", "--all", "--config", str(quiet)]
+    try:
+        session.run("jupyter-book", "build", ".", *flags, *session.posargs)
+    finally:
+        quiet.unlink()
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure import time and requests per second, each beside its peer."""
+    install_lock(session)
+    session.run("python", "tests/benchmarks/run.py", *session.posargs)
+
+
+@nox.session(default=False, python="3.11", venv_backend="virtualenv", reuse_venv=False)
+def binder(session: nox.Session) -> None:
+    """Do what Binder does: a fresh environment from .binder/, every chapter run."""
+    session.install(*BINDER_BASE)
+    session.install("-r", ".binder/requirements.txt")
+    session.run("pip", "check")
+    # On Binder the clone is the home folder.
+    home = Path(session.create_tmp()).resolve() / "home"
+    copy_tracked(session, home)
+    here = {"HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / ".jupyter")}
+    with session.chdir(home):
+        session.run("./.binder/postBuild", external=True, env=here)
+        viewer = home / ".jupyter/labconfig/default_setting_overrides.json"
+        if "Jupytext Notebook" not in viewer.read_text(encoding="utf-8"):
+            session.error("postBuild did not make chapters open as notebooks.")
+        start = "./.binder/start"  # Binder runs each command through it
+        for chapter in executed_pages(home):
+            run = [
+                "jupytext",
+                "--execute",
+                "--to",
+                "ipynb",
+                "--output",
+                f"{chapter}.ipynb",
+            ]
+            session.run(start, *run, str(chapter), external=True, env=here)
+
+
+@nox.session(default=False)
+def newest(session: nox.Session) -> None:
+    """Run tests and book with the newest versions that pyproject.toml allows."""
+    session.env.update(QUIET)
+    session.install("--upgrade", "-e", ".[all]", "--group", "dev")
+    session.run("pytest", *session.posargs)
+    shutil.rmtree(BUILD / "newest", ignore_errors=True)
+    flags = ["-W", "-n", "--keep-going", "--path-output", str(BUILD / "newest")]
+    session.run("jupyter-book", "build", ".", *flags)
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Renew the lock file and Binder's pins; `-- --upgrade` takes newer versions."""
+    session.install("uv")
+    plain = [
+        "--no-emit-index-url",
+        "--no-header",
+        "--quiet",
+        "--python-version",
+        "3.11",
+    ]
     session.run(
-        "pytest", "tests/book", "-m", "built", env={"COMPANION_BOOK_HTML": str(HTML)}
+        *("uv", "pip", "compile", "pyproject.toml", "--all-extras", "--group", "dev"),
+        *("--universal", "--generate-hashes", *plain, "-o", LOCK, *session.posargs),
     )
-    session.log(f"The book is in {HTML / 'index.html'}")
+    session.run(
+        *("uv", "pip", "compile", "pyproject.toml", "--all-extras"),
+        *("--group", "chapters", "--python-platform", "x86_64-manylinux_2_28"),
+        *("-c", LOCK, "--no-annotate", *plain, "-o", ".binder/requirements.txt"),
+    )
+
+
+@nox.session(default=False)
+def dist(session: nox.Session) -> None:
+    """Build the wheel and the source archive into dist/."""
+    install_lock(session)
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--no-isolation", *session.posargs)
 
 
 def install_lock(session: nox.Session) -> None:
@@ -133,3 +252,23 @@ def expected_pages() -> list[str]:
     toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
     files = re.findall(r"^[\s-]*(?:root|file):\s*(\S+)", toc, flags=re.MULTILINE)
     return ["index.html", *(f"{Path(file).with_suffix('')}.html" for file in files)]
+
+
+def executed_pages(root: Path) -> list[Path]:
+    """List the book's pages that have cells to run, relative to `root`."""
+    pages = sorted((root / "book").rglob("*.md"))
+    return [
+        page.relative_to(root)
+        for page in pages
+        if "\nkernelspec:" in page.read_text(encoding="utf-8")
+    ]
+
+
+def copy_tracked(session: nox.Session, target: Path) -> None:
+    """Copy what a clone would hold, uncommitted changes included."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = session.run(*command, external=True, silent=True)
+    for name in str(names).split("\0"):
+        if name and Path(name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(name, target / name)
