@@ -1,0 +1,140 @@
+"""Where the log lives: its database's address and its journal's folder.
+
+Nothing here opens a connection. A password in an address never leaves this
+module but inside the parsed address itself: `public_name` is what messages say.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+
+import platformdirs
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from companion.errors import SettingError
+
+__all__ = ["journal_folder", "parse_store_url", "public_name"]
+
+_POSTGRESQL = "postgresql+psycopg"
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgres": _POSTGRESQL,
+    "postgresql": _POSTGRESQL,
+    "postgresql+psycopg": _POSTGRESQL,
+}
+# Words of libpq that hold a secret.
+_SECRETS = ("password", "sslpassword")
+
+
+def parse_store_url(store_url: str) -> URL:
+    """Read the address of a store.
+
+    Parameters
+    ----------
+    store_url : str
+        ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+
+    Returns
+    -------
+    sqlalchemy.engine.URL
+        With the driver that this package uses; a SQLite file's path is absolute.
+
+    Raises
+    ------
+    SettingError
+        If it is no such address.
+    """
+    try:
+        url = make_url(store_url)
+    except (ArgumentError, ValueError):
+        raise SettingError(
+            f"{_without_secrets(store_url)!r} is not the address of a store. Give "
+            "sqlite:///FILE, such as sqlite:///companion.db, or "
+            "postgresql://USER:PASSWORD@HOST/NAME."
+        ) from None
+    driver = _DRIVERS.get(url.drivername)
+    if driver is None:
+        raise SettingError(
+            f"A store is kept in SQLite or PostgreSQL, not in {url.drivername!r}. Give "
+            "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME."
+        )
+    url = url.set(drivername=driver)
+    if driver == "sqlite":
+        return url.set(database=str(_sqlite_file(url).absolute()))
+    return url
+
+
+def _sqlite_file(url: URL) -> Path:
+    file = url.database or ""
+    if file in ("", ":memory:"):
+        raise SettingError(
+            "A store in memory would end with the process. Give a file, such as "
+            "sqlite:///companion.db."
+        )
+    if url.host or file.startswith("file:"):
+        raise SettingError(
+            f"{public_name(url)!r} is not understood. Give a plain path after three "
+            "slashes: sqlite:///companion.db, or sqlite:////var/lib/companion.db."
+        )
+    return Path(file)
+
+
+def public_name(url: URL) -> str:
+    """Return the address as messages may show it.
+
+    Parameters
+    ----------
+    url : sqlalchemy.engine.URL
+        A parsed address.
+
+    Returns
+    -------
+    str
+        The address without driver, password or other secret.
+    """
+    shown = url.difference_update_query(_SECRETS).set(
+        drivername=url.get_backend_name(), password=None
+    )
+    return shown.render_as_string()
+
+
+def journal_folder(store_url: str, folder: str | Path | None = None) -> Path:
+    """Return the folder of the journal that belongs to a store.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    folder : str or Path, optional
+        A folder that was asked for; it wins.
+
+    Returns
+    -------
+    Path
+        `folder`; else for a SQLite file the folder beside it that adds
+        ``.journal`` to its name; else a folder of this user, one per address.
+
+    Raises
+    ------
+    SettingError
+        If the address is none.
+
+    Examples
+    --------
+    >>> journal_folder("sqlite:////srv/log.db").as_posix()
+    '/srv/log.db.journal'
+    """
+    if folder is not None:
+        return Path(folder).absolute()
+    url = parse_store_url(store_url)
+    if url.get_backend_name() == "sqlite":
+        return Path(f"{url.database}.journal")
+    digest = hashlib.sha256(public_name(url).encode()).hexdigest()[:16]
+    state = platformdirs.user_state_path("mlops-companion", appauthor=False)
+    return state / "journals" / digest
+
+
+def _without_secrets(store_url: str) -> str:
+    return re.sub(r"//.*@|(?<=password=)[^&]*", "//***@", store_url)

@@ -1,0 +1,260 @@
+"""What the log keeps: one frozen record class per table.
+
+A record that exists can be written: whatever the journal or a database would
+refuse later (text without end, NaN, a time without a zone) is refused when the
+record is built. `RECORD_TYPES` is the one list of the kinds of record; the
+columns of their tables stand in `companion.store.schema`.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Protocol, Self
+
+from companion.errors import SettingError
+from companion.store.times import format_time, read_time
+
+__all__ = ["RECORD_TYPES", "Prediction", "Record", "decode_record", "encode_record"]
+
+# Long enough for any name; short enough for an index row of PostgreSQL.
+_LONGEST_TEXT = 200
+_ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
+class Record(Protocol):
+    """One row of one table of the log.
+
+    Attributes
+    ----------
+    table : str
+        Name of the table that the record belongs to.
+    """
+
+    table: ClassVar[str]
+
+    @property
+    def id(self) -> str:
+        """Identity of the record, the same however often it is delivered."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row with values that JSON knows."""
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """Build the record from such a row; SettingError says what is off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One answered prediction; one row of the table `predictions`.
+
+    Attributes
+    ----------
+    id : str
+        Identity of this prediction, unique over time and machines; 1 to 200
+        characters, as all texts here.
+    request_id : str
+        Identity of the request that it answered.
+    created_at : datetime
+        When the model answered, timezone-aware, UTC.
+    model_name : str
+        Name of the model.
+    model_version : str
+        Version of the model.
+    inputs : dict
+        The row that the model saw: column name to JSON value, no NaN.
+    value : float
+        What the model answered: a probability or a number in the target's unit.
+    latency_ms : float
+        Time that the request took up to its record, in milliseconds; >= 0.
+
+    Raises
+    ------
+    SettingError
+        If a value is of another kind, or cannot be written.
+    """
+
+    table: ClassVar[str] = "predictions"
+
+    id: str
+    request_id: str
+    created_at: datetime
+    model_name: str
+    model_version: str
+    inputs: dict[str, Any]
+    value: float
+    latency_ms: float
+
+    def __post_init__(self) -> None:
+        _check_text("id", self.id)
+        _check_text("request_id", self.request_id)
+        _check_time("created_at", self.created_at)
+        _check_text("model_name", self.model_name)
+        _check_text("model_version", self.model_version)
+        if not isinstance(self.inputs, dict):
+            raise SettingError(f"inputs must be a dict, got {self.inputs!r:.80}")
+        _check_json("inputs", self.inputs)
+        _check_number("value", self.value)
+        _check_number("latency_ms", self.latency_ms)
+        if self.latency_ms < 0:
+            raise SettingError(f"latency_ms must be >= 0, got {self.latency_ms!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row with values that JSON knows.
+
+        Returns
+        -------
+        dict
+            Field name to value; `created_at` as text.
+        """
+        return {
+            "id": self.id,
+            "request_id": self.request_id,
+            "created_at": format_time(self.created_at),
+            "model_name": self.model_name,
+            "model_version": self.model_version,
+            "inputs": self.inputs,
+            "value": self.value,
+            "latency_ms": self.latency_ms,
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """Build the record from what `to_json` returned.
+
+        Parameters
+        ----------
+        row : mapping
+            Field name to value, all fields and no others.
+
+        Returns
+        -------
+        Prediction
+            The record.
+
+        Raises
+        ------
+        SettingError
+            If a field is missing, unknown or of another kind.
+        """
+        expected = {field.name for field in fields(cls)}
+        if row.keys() != expected:
+            raise SettingError(
+                f"a row of {cls.table} has the fields {sorted(expected)}, "
+                f"got {sorted(row)!s:.200}"
+            )
+        return cls(**{**row, "created_at": _read_time_field(row["created_at"])})
+
+
+# Name of the table -> its record. A new kind of record is added here, in
+# companion.store.schema (its columns) and in companion.store.migrations.
+RECORD_TYPES: Mapping[str, type[Record]] = {Prediction.table: Prediction}
+
+
+def encode_record(record: Record) -> bytes:
+    """Write a record as one line of the journal.
+
+    Parameters
+    ----------
+    record : Record
+        One of the classes in `RECORD_TYPES`.
+
+    Returns
+    -------
+    bytes
+        A JSON object in ASCII and a line feed, with no other line feed.
+    """
+    line = _ENCODE({"table": record.table, **record.to_json()})
+    return line.encode("ascii") + b"\n"
+
+
+def decode_record(line: bytes) -> Record:
+    """Read a line of the journal.
+
+    Parameters
+    ----------
+    line : bytes
+        As `encode_record` returned it; the line feed may be missing.
+
+    Returns
+    -------
+    Record
+        An equal record.
+
+    Raises
+    ------
+    ValueError
+        If the line is not the whole of one record of a known table.
+    """
+    try:
+        row = json.loads(line)
+    except RecursionError:
+        raise ValueError("the line is nested too deeply") from None
+    if not isinstance(row, dict):
+        raise SettingError(f"a record is a JSON object, got {row!r:.80}")
+    table = row.pop("table", None)
+    if not isinstance(table, str) or table not in RECORD_TYPES:
+        raise SettingError(
+            f"the log has the tables {sorted(RECORD_TYPES)}, got {table!r:.80}"
+        )
+    return RECORD_TYPES[table].from_json(row)
+
+
+def _check_text(name: str, text: object) -> None:
+    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TEXT:
+        raise SettingError(
+            f"{name} must be a text of 1 to {_LONGEST_TEXT} characters, "
+            f"got {text!r:.80}"
+        )
+    # PostgreSQL has no text with a NUL, and half a surrogate pair is not Unicode.
+    if "\0" in text or (not text.isascii() and _has_surrogate(text)):
+        raise SettingError(f"{name} holds a character that is no text: {text!r:.80}")
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _check_time(name: str, moment: object) -> None:
+    if not isinstance(moment, datetime) or moment.utcoffset() != timedelta(0):
+        raise SettingError(
+            f"{name} must be a datetime in UTC, such as datetime.now(UTC), "
+            f"got {moment!r:.80}"
+        )
+
+
+def _check_number(name: str, number: object) -> None:
+    if (
+        not isinstance(number, float | int)
+        or isinstance(number, bool)
+        or not math.isfinite(number)
+    ):
+        raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
+
+
+def _check_json(name: str, value: object) -> None:
+    if value is None or isinstance(value, str | int):
+        return
+    if isinstance(value, float):
+        _check_number(name, value)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise SettingError(f"{name} has the key {key!r:.80}, which is no text")
+            _check_json(f"{name}[{key!r:.80}]", inner)
+    elif isinstance(value, list | tuple):
+        for position, inner in enumerate(value):
+            _check_json(f"{name}[{position}]", inner)
+    else:
+        raise SettingError(
+            f"{name} must be a value that JSON knows, got {type(value).__name__} "
+            f"{value!r:.80}"
+        )
+
+
+def _read_time_field(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise SettingError(f"created_at must be a text, got {value!r:.80}")
+    return read_time(value)
