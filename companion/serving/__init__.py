@@ -1,0 +1,1 @@
+"""A model behind an API: checks, a prediction log and health pages."""
