@@ -1,0 +1,244 @@
+"""Read the weather file, or say exactly what is wrong with it.
+
+The file is small, so it is read with the standard library's `csv`: that keeps
+the line number of each value, which a message about a broken file needs. What
+the columns mean and where they come from stands in `data/README.md`. Lab 1
+introduces it.
+"""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from companion.errors import DataError
+
+__all__ = ["PHYSICAL_LIMITS", "WEATHER_CLASSES", "load_weather"]
+
+WEATHER_CLASSES = ("drizzle", "fog", "rain", "snow", "sun")
+
+# Lowest and highest value that any weather station has seen: World
+# Meteorological Organization, "World Weather and Climate Extremes Archive"
+# (24-hour rain 1825 mm, Réunion 1966; 56.7 °C, California 1913; -89.2 °C,
+# Vostok 1983; gust 113.2 m/s, Barrow Island 1996), rounded outwards.
+PHYSICAL_LIMITS: Mapping[str, tuple[float, float]] = {
+    "precipitation_mm": (0.0, 1825.0),
+    "temp_max_c": (-90.0, 57.0),
+    "temp_min_c": (-90.0, 57.0),
+    "wind_ms": (0.0, 114.0),
+}
+
+# Name in the file -> name with its unit, as used everywhere else.
+_COLUMNS = {
+    "date": "date",
+    "precipitation": "precipitation_mm",
+    "temp_max": "temp_max_c",
+    "temp_min": "temp_min_c",
+    "wind": "wind_ms",
+    "weather": "weather",
+}
+_NUMBERS = tuple(name for name, new in _COLUMNS.items() if new in PHYSICAL_LIMITS)
+_FILE_NAME = "seattle_weather.csv"
+
+_Row = dict[str, Any]
+
+
+def load_weather(path: str | Path | None = None) -> pd.DataFrame:
+    """Read daily weather and check every value of it.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path, optional
+        A CSV file in UTF-8 with the columns `date` (2012/01/31 or 2012-01-31),
+        `precipitation` (mm), `temp_max` and `temp_min` (°C), `wind` (m/s) and
+        `weather` (one of `WEATHER_CLASSES`), one row a day, no day left out.
+        By default Seattle 2012-2015, which comes with the package.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_days, 5)
+        Index `date`, oldest first; columns `precipitation_mm`, `temp_max_c`,
+        `temp_min_c`, `wind_ms` (float64) and `weather` (text).
+
+    Raises
+    ------
+    DataError
+        If the file is missing, is not such a CSV, or holds a value that cannot
+        be. The message names line, column, value and what was expected.
+
+    Examples
+    --------
+    >>> weather = load_weather()
+    >>> len(weather), weather.index[0].year, weather.index[-1].year
+    (1461, 2012, 2015)
+    """
+    source = _default_path() if path is None else Path(path)
+    lines = _read_lines(source)
+    rows: list[_Row] = []
+    problems: list[str] = []
+    previous: date | None = None
+    for number, cells in lines:
+        row, found = _check_row(number, cells, previous)
+        problems += found
+        # A broken date must not make every later day look out of order.
+        previous = row.get("date") or (previous + timedelta(1) if previous else None)
+        rows.append(row)
+    if problems:
+        raise DataError(f"{source}: {problems[0]}{_count_others(len(problems) - 1)}")
+    frame = pd.DataFrame(rows).rename(columns=_COLUMNS)
+    # One resolution whatever the pandas version, so that frames compare equal.
+    frame["date"] = pd.to_datetime(frame["date"]).astype("datetime64[ns]")
+    return frame.set_index("date")
+
+
+def _default_path() -> Path:
+    # Inside an installed wheel the file lies beside this module, in a checkout
+    # in data/.
+    installed = Path(__file__).with_name(_FILE_NAME)
+    checkout = Path(__file__).parents[2] / "data" / _FILE_NAME
+    return installed if installed.exists() else checkout
+
+
+def _read_lines(source: Path) -> list[tuple[int, dict[str, str]]]:
+    try:
+        text = source.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(
+            f"there is no file {source}. Check the path, or leave it out to use "
+            "the weather that comes with the package."
+        ) from None
+    except UnicodeDecodeError as err:
+        raise DataError(
+            f"{source} is not text in UTF-8: byte {err.start} is "
+            f"{err.object[err.start]:#04x}. Save it as CSV in UTF-8."
+        ) from None
+    except OSError as err:
+        raise DataError(f"{source} cannot be read: {err.strerror}.") from None
+    reader = csv.reader(text.splitlines(), strict=True)
+    try:
+        header = next(reader, [])
+        _check_header(source, header)
+        lines = []
+        for cells in reader:
+            if not cells:
+                raise DataError(
+                    f"{source}: line {reader.line_num} is empty; expected one "
+                    "day a line. Remove it."
+                )
+            if len(cells) != len(header):
+                raise DataError(
+                    f"{source}: line {reader.line_num} has {len(cells)} values; "
+                    f"expected {len(header)}, one for each of {', '.join(header)}."
+                )
+            lines.append((reader.line_num, dict(zip(header, cells, strict=True))))
+    except csv.Error as err:
+        raise DataError(
+            f"{source}: line {reader.line_num} cannot be read as CSV ({err}). "
+            "Expected values separated by commas."
+        ) from None
+    if not lines:
+        raise DataError(
+            f"{source} holds column names and no days; expected one row a day."
+        )
+    return lines
+
+
+def _check_header(source: Path, header: list[str]) -> None:
+    wanted = ", ".join(_COLUMNS)
+    if not header:
+        raise DataError(
+            f"{source} is empty; expected a first line with the columns {wanted}."
+        )
+    missing = [name for name in _COLUMNS if name not in header]
+    unknown = [name for name in header if name not in _COLUMNS]
+    doubled = sorted({name for name in header if header.count(name) > 1})
+    for what, names in (
+        ("lacks the column", missing),
+        ("has the unknown column", unknown),
+        ("has twice the column", doubled),
+    ):
+        if names:
+            listed = ", ".join(repr(_shorten(name)) for name in names[:5])
+            raise DataError(
+                f"{source}: line 1 {what} {listed}; expected {wanted}, "
+                "separated by commas. Correct the first line."
+            )
+
+
+def _check_row(
+    number: int, cells: dict[str, str], previous: date | None
+) -> tuple[_Row, list[str]]:
+    row: _Row = {}
+    problems = []
+    for name, value, expected in _read_cells(cells, previous, row):
+        problems.append(
+            f"line {number}, column {name}: {_shorten(value)!r} given, "
+            f"expected {expected}"
+        )
+    return row, problems
+
+
+def _read_cells(
+    cells: dict[str, str], previous: date | None, row: _Row
+) -> Iterator[tuple[str, str, str]]:
+    """Fill `row` and yield (column, value, what was expected) of each problem."""
+    day = _parse_date(cells["date"])
+    if day is None:
+        yield "date", cells["date"], "a date such as 2012/01/31"
+    else:
+        row["date"] = day
+        if previous is not None and day != previous + timedelta(1):
+            yield (
+                "date",
+                cells["date"],
+                f"{previous + timedelta(1):%Y/%m/%d}, the day after the row above",
+            )
+    for name in _NUMBERS:
+        low, high = PHYSICAL_LIMITS[_COLUMNS[name]]
+        number = _parse_number(cells[name])
+        if number is None or not low <= number <= high:
+            yield name, cells[name], f"a number from {low:g} to {high:g}"
+        else:
+            row[name] = number
+    if row.get("temp_max", math.inf) < row.get("temp_min", -math.inf):
+        yield (
+            "temp_max",
+            cells["temp_max"],
+            f"at least the day's temp_min, {cells['temp_min']}",
+        )
+    if cells["weather"] not in WEATHER_CLASSES:
+        yield "weather", cells["weather"], f"one of {', '.join(WEATHER_CLASSES)}"
+    else:
+        row["weather"] = cells["weather"]
+
+
+def _parse_date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text.replace("/", "-"))
+    except ValueError:
+        return None
+
+
+def _parse_number(text: str) -> float | None:
+    # float() also takes "1_000", which in a CSV is a typing error.
+    try:
+        number = float(text) if "_" not in text else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _shorten(text: str) -> str:
+    longest = 40
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _count_others(n_others: int) -> str:
+    if n_others == 0:
+        return "."
+    noun = "problem" if n_others == 1 else "problems"
+    return f". The file has {n_others} more {noun}."

@@ -1,0 +1,8 @@
+"""Models with everything that is needed to serve them and to trace them back.
+
+Needs the extra `tracking`; MLflow is imported only by what uses it.
+"""
+
+from companion.tracking.models import allowed_ranges, save_model_folder
+
+__all__ = ["allowed_ranges", "save_model_folder"]
