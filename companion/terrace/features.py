@@ -96,7 +96,7 @@ def make_features(weather: pd.DataFrame) -> pd.DataFrame:
     >>> from companion.terrace import load_weather
     >>> row = make_features(load_weather()).loc["2012-01-07"]
     >>> float(row["wet_days_7d"]), float(row["precipitation_7d_mm"])
-    (5.0, 38.8)
+    (5.0, 35.8)
     """
     if len(weather) < _WINDOW_DAYS:
         raise DataError(
@@ -118,7 +118,7 @@ def make_features(weather: pd.DataFrame) -> pd.DataFrame:
         wet_days_7d=_sum_of_week(wet),
     )
     # Six decimals are more than any station measures, and a row stays readable
-    # in a request: 38.8 rather than 38.800000000000004.
+    # in a request: 0.3 rather than 0.30000000000000004.
     known = features.iloc[_WINDOW_DAYS - 1 :][list(FEATURES)]
     return known.astype("float64").round(6)
 
