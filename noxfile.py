@@ -123,8 +123,9 @@ def linkcheck(session: nox.Session) -> None:
     # Beside the original, because paths in it count from its own folder.
     quiet = ROOT / ".config-linkcheck.yml"
     quiet.write_text(config.replace(execute, 'execute_notebooks: "off"'), "utf-8")
-    shutil.rmtree(BUILD / "linkcheck", ignore_errors=True)
+    output = BUILD / "linkcheck"  # or it would write into the built book
     flags = ["--builder", "linkcheck", "--all", "--config", str(quiet)]
+    flags += ["--path-output", str(output)]
     try:
         session.run("jupyter-book", "build", ".", *flags, *session.posargs)
     finally:
