@@ -1,11 +1,27 @@
 """The log: a journal that loses nothing, and the database it is brought into.
 
-Writers append records to a :class:`Journal`. A shipper brings them into SQLite
-or PostgreSQL, each once.
+Writers append records to a :class:`Journal`. A shipper (:func:`ship`) brings
+them into SQLite or PostgreSQL, each once. :func:`read_predictions` asks.
 """
 
 from companion.store.address import journal_folder
+from companion.store.delivery import Shipper, ShipReport, count_waiting, ship
+from companion.store.following import follow
 from companion.store.journal import Journal
+from companion.store.queries import read_predictions
 from companion.store.records import Prediction, Record
+from companion.store.times import parse_time
 
-__all__ = ["Journal", "Prediction", "Record", "journal_folder"]
+__all__ = [
+    "Journal",
+    "Prediction",
+    "Record",
+    "ShipReport",
+    "Shipper",
+    "count_waiting",
+    "follow",
+    "journal_folder",
+    "parse_time",
+    "read_predictions",
+    "ship",
+]

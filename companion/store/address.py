@@ -137,4 +137,4 @@ def journal_folder(store_url: str, folder: str | Path | None = None) -> Path:
 
 
 def _without_secrets(store_url: str) -> str:
-    return re.sub(r"//.*@|(?<=password=)[^&]*", "//***@", store_url)
+    return re.sub(r":.*@|(?<=password=)[^&]*", ":***@", store_url)

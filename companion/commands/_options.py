@@ -1,0 +1,40 @@
+"""Command-line options that stand for a setting."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from companion.settings import SETTINGS
+
+__all__ = ["setting_option"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def setting_option(name: str, **attributes: Any) -> Callable[[_Function], _Function]:
+    """Make the option of one setting.
+
+    Parameters
+    ----------
+    name : str
+        A key of `companion.settings.SETTINGS`: the option is ``--name``, and its
+        variable, default and help come from there.
+    **attributes
+        What else `click.option` takes: `type`, `metavar`, ...
+
+    Returns
+    -------
+    callable
+        The decorator.
+    """
+    setting = SETTINGS[name]
+    return click.option(
+        f"--{name}",
+        envvar=setting.variable,
+        default=setting.default,
+        show_default=setting.default is not None,
+        show_envvar=True,
+        help=setting.meaning,
+        **attributes,
+    )

@@ -1,0 +1,120 @@
+"""`companion ship`: bring what waits in the journal into the database."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from companion.commands._options import setting_option
+from companion.errors import SettingError
+from companion.store import Shipper, ShipReport, follow, ship
+
+__all__ = ["command"]
+
+# Below this a shipment is over before a bar is read.
+_BAR_FROM_BYTES = 1_000_000
+
+
+@click.command(
+    epilog="Example: companion ship --store sqlite:///companion.db",
+    context_settings={"show_default": True},
+)
+@setting_option("store", metavar="URL")
+@setting_option(
+    "journal", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER"
+)
+@click.option("--follow", "following", is_flag=True, help="Go on until Ctrl-C.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    metavar="SECONDS",
+    help="With --follow: pause between two shipments.",
+)
+@click.option(
+    "--while-stdin-open",
+    is_flag=True,
+    help=(
+        "With --follow: end when standard input does, and at no signal. For a "
+        "program that starts this one and may be killed."
+    ),
+)
+def command(
+    *,
+    store: str,
+    journal: Path | None,
+    following: bool,
+    interval: float,
+    while_stdin_open: bool,
+) -> None:
+    """Bring what waits in the journal into the database.
+
+    A server does this by itself. Run it after a server was killed, or to empty
+    the journal of a store that could not be reached. Records that are in the
+    database already are passed over, so it may run at any time.
+    """
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    if while_stdin_open and not following:
+        raise SettingError("--while-stdin-open only goes with --follow. Add --follow.")
+    if following:
+        stop = _stop_at_end_of_input() if while_stdin_open else _stop_at_signal()
+        shipper = Shipper(store, journal)
+        try:
+            report = follow(shipper, stop=stop, interval_s=interval)
+        finally:
+            shipper.close()
+    else:
+        report = _ship_once(store, journal)
+    click.echo(_sentence(report))
+
+
+def _ship_once(store: str, journal: Path | None) -> ShipReport:
+    waiting = Shipper(store, journal).bytes_waiting()
+    if waiting < _BAR_FROM_BYTES or not sys.stdout.isatty():
+        return ship(store, journal)
+    with click.progressbar(length=waiting, label="Shipping") as bar:
+        return ship(store, journal, progress=bar.update)
+
+
+def _stop_at_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _stop_at_end_of_input() -> threading.Event:
+    stop = threading.Event()
+    # Ctrl-C and a service manager's signal reach a whole group of processes at
+    # once, while the parent still finishes requests: its records come later.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):  # closed from the start is an end too
+            while os.read(0, 4096):
+                pass
+        stop.set()
+
+    threading.Thread(target=wait, name="end-of-input", daemon=True).start()
+    return stop
+
+
+def _sentence(report: ShipReport) -> str:
+    if report == ShipReport():
+        return "Nothing waited in the journal."
+    words = f"Shipped {_count(report.shipped, 'record')}"
+    if report.duplicates:
+        words += f", passed over {report.duplicates} that were there already"
+    if report.set_aside:
+        words += f", set {_count(report.set_aside, 'unreadable line')} aside"
+    return f"{words}."
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,326 @@
+"""The shipper: brings what waits in the journal into the database, each once.
+
+Each batch is one transaction that writes the records not there yet and how far
+the file has been read. So it may be killed at any moment, and several shippers
+may work on one journal: a record that comes twice is passed over.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, select
+
+from companion.errors import JournalError, StoreError
+from companion.store._files import Batch, JournalFile, list_files
+from companion.store.address import journal_folder
+from companion.store.database import Database, insert_for
+from companion.store.migrations import migrate
+from companion.store.records import Record
+from companion.store.schema import OFFSETS, RECORD_TABLES
+
+__all__ = ["ShipReport", "Shipper", "count_waiting", "ship"]
+
+Progress = Callable[[int], None]
+
+_logger = logging.getLogger("companion.store")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipReport:
+    """What a shipment did.
+
+    Attributes
+    ----------
+    shipped : int
+        Records that are new in the database.
+    duplicates : int
+        Records that were there already.
+    set_aside : int
+        Lines that hold no record; they are kept in files that end in ``.bad``.
+    """
+
+    shipped: int = 0
+    duplicates: int = 0
+    set_aside: int = 0
+
+    def __add__(self, other: "ShipReport") -> "ShipReport":
+        return ShipReport(
+            shipped=self.shipped + other.shipped,
+            duplicates=self.duplicates + other.duplicates,
+            set_aside=self.set_aside + other.set_aside,
+        )
+
+
+class Shipper:
+    """Ships one journal into one database, as often as asked.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    folder : str or Path, optional
+        Folder of the journal; by default the one that belongs to the store.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the journal.
+    """
+
+    def __init__(self, store_url: str, folder: str | Path | None = None) -> None:
+        self.folder = journal_folder(store_url, folder)
+        self._store_url = store_url
+        self._database: Database | None = None
+        # How far each file is known to have been read. Behind the database's
+        # own account at worst, and then a record comes twice.
+        self._offsets: dict[str, int] = {}
+
+    def prepare(self) -> None:
+        """Connect, and bring the tables up to date.
+
+        Raises
+        ------
+        StoreError
+            If the database cannot be used.
+        """
+        if self._database is None:
+            database = Database(self._store_url)
+            migrate(database)
+            self._database = database
+
+    def bytes_waiting(self) -> int:
+        """Return the size of the journal's files.
+
+        Returns
+        -------
+        int
+            Bytes, those of a living file that are in the database included.
+        """
+        return sum(path.stat().st_size for path in list_files(self.folder))
+
+    def ship(self, progress: Progress | None = None) -> ShipReport:
+        """Bring everything that waits now into the database.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called after each batch with the bytes of journal that it took.
+
+        Returns
+        -------
+        ShipReport
+            What was done.
+
+        Raises
+        ------
+        StoreError
+            If the database cannot be used; what is not in it yet stays in the
+            journal. JournalError if a file of the journal cannot be read; all
+            others are shipped.
+        """
+        report = ShipReport()
+        failures = []
+        try:
+            for path in list_files(self.folder):
+                try:
+                    report += self._ship_file(path, progress or (lambda _: None))
+                except FileNotFoundError:
+                    continue  # another shipper has delivered it since
+                except StoreError:
+                    raise
+                except OSError as err:
+                    failures.append(f"{path}: {err.strerror or err}")
+        except StoreError:
+            # The next call begins afresh: the database may be another by then.
+            self.close()
+            raise
+        if failures:
+            raise JournalError(
+                f"{len(failures)} files of the journal cannot be read; the first is "
+                f"{failures[0]}. Mend its rights and run `companion ship` again."
+            )
+        return report
+
+    def close(self) -> None:
+        """Give the connection back; a later call connects again."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        self._offsets.clear()
+
+    def _ship_file(self, path: Path, progress: Progress) -> ShipReport:
+        report = ShipReport()
+        with JournalFile(path) as file:
+            begin = self._offset(path.name)
+            for batch in file.batches(begin):
+                if batch.unreadable:
+                    beside = file.set_aside(batch.unreadable)
+                    _logger.warning(
+                        "%d lines of the journal hold no record and were set aside "
+                        "in %s.",
+                        len(batch.unreadable),
+                        beside,
+                    )
+                report += self._ship_batch(path.name, batch)
+                progress(batch.end - begin)
+                self._offsets[path.name] = begin = batch.end
+            if file.orphaned:
+                self._forget(path.name)
+                file.remove()
+            elif not path.exists():
+                self._forget(path.name)  # another shipper has removed it since
+        return report
+
+    def _ship_batch(self, name: str, batch: Batch) -> ShipReport:
+        if not batch.records and not batch.unreadable:
+            return ShipReport()  # blank lines, which may be read again
+        by_table: dict[str, list[Record]] = defaultdict(list)
+        for record in batch.records:
+            by_table[record.table].append(record)
+        shipped = 0
+        with self._opened().write() as connection:
+            for table, records in by_table.items():
+                shipped += len(_insert_new(connection, table, records))
+            _advance(connection, name, batch.end)
+        return ShipReport(
+            shipped=shipped,
+            duplicates=len(batch.records) - shipped,
+            set_aside=len(batch.unreadable),
+        )
+
+    def _offset(self, name: str) -> int:
+        if name not in self._offsets:
+            with self._opened().read() as connection:
+                query = select(OFFSETS.c.offset).where(OFFSETS.c.file == name)
+                self._offsets[name] = connection.scalar(query) or 0
+        return self._offsets[name]
+
+    def _forget(self, name: str) -> None:
+        # Before the file goes: killed in between, we ship it again for nothing,
+        # but no row about a file that is gone stays for ever.
+        if self._offsets.pop(name, 0):
+            with self._opened().write() as connection:
+                connection.execute(delete(OFFSETS).where(OFFSETS.c.file == name))
+
+    def _opened(self) -> Database:
+        self.prepare()
+        assert self._database is not None  # noqa: S101 - what prepare() is for
+        return self._database
+
+
+def ship(
+    store_url: str,
+    folder: str | Path | None = None,
+    *,
+    progress: Progress | None = None,
+) -> ShipReport:
+    """Bring everything that waits in a journal into its database.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    folder : str or Path, optional
+        Folder of the journal; by default the one that belongs to the store.
+    progress : callable, optional
+        Called after each batch with the bytes of journal that it took.
+
+    Returns
+    -------
+    ShipReport
+        What was done. Where nothing waits the database is left alone.
+
+    Raises
+    ------
+    StoreError
+        If the database cannot be used, or a file of the journal not be read;
+        what is not in the database stays in the journal.
+    """
+    shipper = Shipper(store_url, folder)
+    try:
+        return shipper.ship(progress)
+    finally:
+        shipper.close()
+
+
+def count_waiting(store_url: str, folder: str | Path | None = None) -> int:
+    """Count the lines of the journal that are not in the database yet.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    folder : str or Path, optional
+        Folder of the journal; by default the one that belongs to the store.
+
+    Returns
+    -------
+    int
+        Whole lines that wait, >= 0.
+
+    Raises
+    ------
+    StoreError
+        If the database or a file cannot be read.
+    """
+    files = list_files(journal_folder(store_url, folder))
+    if not files:
+        return 0
+    offsets = _read_offsets(store_url)
+    waiting = 0
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                file.seek(offsets.get(path.name, 0))
+                waiting += sum(line.endswith(b"\n") and line != b"\n" for line in file)
+        except FileNotFoundError:
+            continue  # delivered since
+        except OSError as err:
+            raise JournalError(
+                f"The journal file {path} cannot be read: {err.strerror or err}. "
+                "Mend its rights."
+            ) from err
+    return waiting
+
+
+def _read_offsets(store_url: str) -> dict[str, int]:
+    try:
+        database = Database(store_url, must_exist=True)
+    except StoreError:
+        return {}  # no file yet: everything waits
+    try:
+        migrate(database)
+        with database.read() as connection:
+            rows = connection.execute(select(OFFSETS.c.file, OFFSETS.c.offset))
+            return {row.file: row.offset for row in rows}
+    finally:
+        database.close()
+
+
+def _insert_new(
+    connection: Connection, table_name: str, records: Sequence[Record]
+) -> list[str]:
+    """Insert the records that are not there yet; return their ids."""
+    table = RECORD_TABLES[table_name]
+    statement = (
+        insert_for(connection, table)
+        .on_conflict_do_nothing(index_elements=[table.c.id])
+        .returning(table.c.id)
+    )
+    names = table.columns.keys()
+    rows = [{name: getattr(record, name) for name in names} for record in records]
+    return list(connection.scalars(statement, rows))
+
+
+def _advance(connection: Connection, name: str, offset: int) -> None:
+    statement = insert_for(connection, OFFSETS).values(file=name, offset=offset)
+    statement = statement.on_conflict_do_update(
+        index_elements=[OFFSETS.c.file],
+        set_={"offset": statement.excluded.offset},
+        # Of two shippers the one that is behind must not turn back the other.
+        where=statement.excluded.offset > OFFSETS.c.offset,
+    )
+    connection.execute(statement)

@@ -1,0 +1,74 @@
+"""Questions to the log."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from companion.errors import SettingError
+from companion.store.database import Database
+from companion.store.migrations import migrate
+from companion.store.records import Prediction
+from companion.store.schema import PREDICTIONS
+
+__all__ = ["read_predictions"]
+
+
+def read_predictions(
+    store_url: str,
+    *,
+    limit: int | None = 20,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    model: str | None = None,
+    version: str | None = None,
+) -> list[Prediction]:
+    """Return the last predictions in the database.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    limit : int or None, default=20
+        At most so many, >= 1; None for all.
+    since, until : datetime, optional
+        Only those made at `since` or later, and before `until`; timezone-aware.
+    model, version : str, optional
+        Only those of this model name, and of this version.
+
+    Returns
+    -------
+    list of Prediction
+        The newest first.
+
+    Raises
+    ------
+    SettingError
+        If an argument cannot be used.
+    StoreError
+        If there is no log yet, or it cannot be read.
+    """
+    if limit is not None and limit < 1:
+        raise SettingError(f"limit must be at least 1, or None for all; got {limit}")
+    for name, moment in (("since", since), ("until", until)):
+        if moment is not None and moment.tzinfo is None:
+            raise SettingError(
+                f"{name} names no zone: {moment}. Add one, such as tzinfo=UTC."
+            )
+    columns = PREDICTIONS.c
+    query = select(PREDICTIONS).order_by(columns.created_at.desc(), columns.id.desc())
+    if since is not None:
+        query = query.where(columns.created_at >= since)
+    if until is not None:
+        query = query.where(columns.created_at < until)
+    if model is not None:
+        query = query.where(columns.model_name == model)
+    if version is not None:
+        query = query.where(columns.model_version == version)
+    database = Database(store_url, must_exist=True)
+    try:
+        migrate(database)
+        with database.read() as connection:
+            rows = connection.execute(query.limit(limit)).mappings()
+            return [Prediction(**row) for row in rows]
+    finally:
+        database.close()
