@@ -122,6 +122,25 @@ class Column:
             return _read_time(value)
         return value, _complain_about_text(value)
 
+    def plausible(self) -> bool | float | str:
+        """Make up a value, for models that came without an example.
+
+        Returns
+        -------
+        bool, int, float or str
+            The middle of the range, zero, an empty text, or the first day of
+            the year 2000.
+        """
+        if self.kind == "boolean":
+            return False
+        if self.kind == "string":
+            return ""
+        if self.kind == "datetime":
+            return "2000-01-01T00:00:00"
+        low, high = self.limits
+        middle = 0.0 if self.lowest is None else low / 2 + high / 2
+        return int(middle) if self.kind in ("integer", "long") else middle
+
     def _complain_about_number(self, value: Any) -> Complaint | None:
         if type(value) is float and not math.isfinite(value):
             return "not_finite", "is not a finite number"
