@@ -59,6 +59,29 @@ SETTINGS: Mapping[str, Setting] = {
         default="1",
         meaning="Number of worker processes of the model server.",
     ),
+    "threads": Setting(
+        variable="COMPANION_THREADS",
+        default="4",
+        meaning="Number of threads that answer in each worker.",
+    ),
+    "max-rows": Setting(
+        variable="COMPANION_MAX_ROWS",
+        default="1000",
+        meaning="Most rows that one request may hold.",
+    ),
+    "max-body": Setting(
+        variable="COMPANION_MAX_BODY",
+        default="1048576",
+        meaning="Most bytes that the body of one request may have.",
+    ),
+    "log-failure": Setting(
+        variable="COMPANION_LOG_FAILURE",
+        default="refuse",
+        meaning=(
+            "What to do with an answer that cannot be logged: refuse it, or answer "
+            "and count the loss."
+        ),
+    ),
 }
 
 

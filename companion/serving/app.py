@@ -34,7 +34,15 @@ from companion.serving.source import ModelSource
 from companion.settings import SETTINGS
 from companion.store import Journal, Prediction, journal_folder
 
-__all__ = ["DEFAULT_MAX_BODY_BYTES", "DEFAULT_MAX_ROWS", "create_app"]
+__all__ = [
+    "DEFAULT_MAX_BODY_BYTES",
+    "DEFAULT_MAX_ROWS",
+    "MODEL_SOURCE",
+    "create_app",
+]
+
+# Key of the model's source in the application's `extensions`.
+MODEL_SOURCE = "companion.model"
 
 DEFAULT_MAX_ROWS = 1000
 DEFAULT_MAX_BODY_BYTES = 1024 * 1024
@@ -100,6 +108,7 @@ def create_app(
         max_rows=max_rows,
     )
     app = Flask("companion.serving", static_folder=None)
+    app.extensions[MODEL_SOURCE] = server.source
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     app.post("/predict")(server.predict)
     app.post("/invocations")(server.invocations)

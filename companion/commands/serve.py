@@ -1,0 +1,70 @@
+"""`companion serve`: put a model behind an API."""
+
+from pathlib import Path
+
+import click
+
+from companion.commands._options import setting_option
+
+__all__ = ["command"]
+
+
+@click.command(
+    "serve",
+    epilog="Example: companion serve models/terrace --port 8001",
+    short_help="Serve a model with checks, a prediction log and health pages.",
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@setting_option("host")
+@setting_option("port", type=click.IntRange(0, 65535))
+@setting_option("workers", type=click.IntRange(min=1))
+@setting_option("threads", type=click.IntRange(min=1))
+@setting_option("store", metavar="URL")
+@setting_option(
+    "journal", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER"
+)
+@setting_option("max-rows", type=click.IntRange(min=1))
+@setting_option("max-body", type=click.IntRange(min=1), metavar="BYTES")
+@setting_option("log-failure", type=click.Choice(["refuse", "answer"]))
+@click.option("--access-log", is_flag=True, help="Print a line for each request.")
+def command(
+    *,
+    model: Path,
+    host: str,
+    port: int,
+    workers: int,
+    threads: int,
+    store: str,
+    journal: Path | None,
+    max_rows: int,
+    max_body: int,
+    log_failure: str,
+    access_log: bool,
+) -> None:
+    """Serve the model in the folder MODEL.
+
+    MODEL is in MLflow's model format, the same that `mlflow models serve` takes.
+    POST rows to /predict, or in MLflow's own formats to /invocations. Rows that
+    the model cannot use are refused with the reason. Every answered prediction
+    is in the journal before its answer leaves, and in the store a second later.
+
+    Ctrl-C and SIGTERM let running requests finish. After a crash the next start
+    brings what waits in the journal into the store, and so does `companion ship`.
+    """
+    from companion.serving.server import ServerConfig, serve
+
+    serve(
+        ServerConfig(
+            model=model,
+            host=host,
+            port=port,
+            workers=workers,
+            threads=threads,
+            store=store,
+            journal=journal,
+            max_rows=max_rows,
+            max_body_bytes=max_body,
+            log_failure=log_failure,
+            access_log=access_log,
+        )
+    )
