@@ -121,6 +121,8 @@ def test_one_repository_address_everywhere():
     assert config["html"]["baseurl"] == pages
     assert sphinx["ogp_site_url"] == pages
     assert sphinx["notfound_urls_prefix"] == urlsplit(pages).path
+    for target in re.findall(r'href="(/[^"]*)"', read("_config.yml")):
+        assert target.startswith(urlsplit(pages).path)
     assert citation["repository-code"] == repository
     assert citation["url"] == pages
     assert f"https://mybinder.org/v2/gh/{owner}/{name}/main" in read("README.md")
