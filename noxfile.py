@@ -155,7 +155,8 @@ def binder(session: nox.Session) -> None:
         if "Jupytext Notebook" not in viewer.read_text(encoding="utf-8"):
             session.error("postBuild did not make chapters open as notebooks.")
         start = "./.binder/start"  # Binder runs each command through it
-        for chapter in executed_pages(home):
+        chapters = [Path(word) for word in session.posargs] or executed_pages(home)
+        for chapter in chapters:
             run = [
                 "jupytext",
                 "--execute",

@@ -92,11 +92,11 @@ def test_what_binder_starts_replaces_the_start_script():
     assert read(".binder/start").splitlines()[-1] == 'exec "$@"'
 
 
-def test_each_session_explains_itself_in_one_line():
+def test_each_session_explains_itself_in_one_line_and_hands_words_on():
     for name, function in sessions().items():
         words = ast.get_docstring(function) or ""
-        assert words.endswith("."), name
-        assert "\n" not in words, name
+        assert re.fullmatch(r"[A-Z].*\S", words), name
+        assert "session.posargs" in ast.unparse(function), name
 
 
 def test_contributing_names_each_session_and_no_other():
