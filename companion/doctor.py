@@ -6,6 +6,7 @@ installer left, so a check takes milliseconds and works without any extra.
 `companion doctor` prints the records. Introduced on the book's set-up page.
 """
 
+import errno
 import shutil
 import socket
 import subprocess
@@ -277,13 +278,19 @@ def check_port(port: int, *, host: str = "127.0.0.1") -> Check:
             probe.bind((host, port))
             probe.listen(1)
     except OSError as err:
+        taken = err.errno == errno.EADDRINUSE
         return Check(
             name=name,
             status="problem",
             required=True,
-            found=f"cannot be used on {host}: {err.strerror or err}",
-            remedy="Stop the program that uses it, or choose another port: "
-            "companion serve MODEL --port NUMBER, or set COMPANION_PORT.",
+            found=f"taken by another program on {host}"
+            if taken
+            else f"cannot be used on {host}: {err.strerror or err}",
+            remedy="Stop that program, or choose another port: "
+            "companion serve MODEL --port NUMBER, or set COMPANION_PORT."
+            if taken
+            else "Choose another address or a port above 1023: companion serve "
+            "MODEL --host ADDRESS --port NUMBER.",
         )
     return Check(
         name=name, status="ok", required=True, found=f"free on {host}", remedy=""

@@ -1,0 +1,129 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from companion.cli import main
+from companion.commands import doctor
+from companion.doctor import Check
+from companion.processes import free_port
+
+FINE = Check(name="Git", status="ok", required=True, found="2.47", remedy="")
+GONE = Check(
+    name="Extra serving",
+    status="missing",
+    required=True,
+    found="without flask",
+    remedy="Run: python -m pip install flask",
+)
+SPARE = Check(
+    name="Extra llm", status="missing", required=False, found="without x", remedy="Run"
+)
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    def set_checks(*checks: Check) -> None:
+        monkeypatch.setattr(doctor, "run_checks", lambda **_: list(checks))
+
+    return set_checks
+
+
+@pytest.mark.parametrize(
+    ("checks", "code"),
+    [([FINE], 0), ([FINE, SPARE], 0), ([FINE, GONE], 1), ([GONE, SPARE], 1)],
+)
+def test_the_exit_code_says_whether_everything_required_is_there(
+    pretend, capsys, checks, code
+):
+    pretend(*checks)
+
+    assert main(["doctor"]) == code
+    assert main(["doctor", "--json"]) == code
+
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_each_check_is_a_line_and_each_remedy_stands_below(pretend, capsys):
+    pretend(FINE, GONE, SPARE)
+
+    main(["doctor"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == [
+        "✓ ok       Git            2.47",
+        "✗ missing  Extra serving  without flask",
+        "             Run: python -m pip install flask",
+        "✗ missing  Extra llm      without x (optional)",
+        "             Run",
+        "1 thing needs your attention. Run `companion doctor` again after each repair.",
+    ]
+
+
+def test_json_holds_every_field(pretend, capsys):
+    pretend(FINE, GONE)
+
+    main(["doctor", "--json"])
+
+    result = json.loads(capsys.readouterr().out)
+    assert result["ok"] is False
+    assert result["checks"][1] == {
+        "name": "Extra serving",
+        "status": "missing",
+        "required": True,
+        "found": "without flask",
+        "remedy": "Run: python -m pip install flask",
+    }
+
+
+def test_a_taken_port_is_found_on_the_port_that_was_asked_for(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        code = main(["doctor", "--json", "--port", str(port)])
+
+    (check,) = [
+        check
+        for check in json.loads(capsys.readouterr().out)["checks"]
+        if check["name"] == f"Port {port}"
+    ]
+    assert (code, check["status"]) == (1, "problem")
+
+
+def test_the_port_comes_from_the_environment_unless_an_option_says_otherwise(
+    capsys, monkeypatch
+):
+    by_variable, by_option = free_port(), free_port()
+    monkeypatch.setenv("COMPANION_PORT", str(by_variable))
+
+    main(["doctor"])
+    main(["doctor", "--port", str(by_option)])
+
+    first, second = capsys.readouterr().out.split("companion 0", 2)[1:]
+    assert f"Port {by_variable}" in first
+    assert f"Port {by_option}" in second
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_without_check_marks_gets_plain_ones(encoding, tmp_path):
+    """And a folder whose name it cannot print does not break it."""
+    folder = tmp_path / "téstø-テラス"
+    folder.mkdir()
+    environ = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+
+    result = subprocess.run(
+        [sys.executable, "-m", "companion", "doctor", "--port", str(free_port())],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+    lines = result.stdout.decode(encoding).splitlines()
+    assert result.stderr == b""
+    assert lines[1].startswith("+ ok       Python")
+    assert any("\\u30c6" in line for line in lines if "Folder" in line)
