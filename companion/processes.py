@@ -70,8 +70,8 @@ def start_background(
         ``http://127.0.0.1:8000``. Without it the call returns as soon as the
         program has been started.
     ready_path : str, default="/"
-        Path below `url` that answers with a status below 400 once the server is
-        ready.
+        Path below `url` that answers once the server is ready, with any status
+        below 500: a server that says 404 is there, one that says 503 is not yet.
     timeout_s : float, default=60
         Seconds to wait for that answer.
     environ : mapping of str to str, optional
@@ -247,7 +247,10 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own server
             return True
-    except (urllib.error.URLError, OSError):
+    except urllib.error.HTTPError as err:
+        with err:
+            return err.code < 500
+    except OSError:
         return False
 
 

@@ -56,6 +56,18 @@ def test_a_server_answers_inside_the_block_and_is_gone_after_it():
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+def test_a_server_that_answers_404_is_there():
+    """Not each server has a page for this question."""
+    port = free_port()
+
+    with start_background(
+        [*WEB_SERVER, str(port)],
+        url=f"http://127.0.0.1:{port}",
+        ready_path="/no-such-page",
+    ) as server:
+        assert server.running
+
+
 def test_a_failing_block_leaves_nothing_running():
     port = free_port()
 
