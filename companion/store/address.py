@@ -94,8 +94,13 @@ def public_name(url: URL) -> str:
     str
         The address without driver, password or other secret.
     """
-    shown = url.difference_update_query(_SECRETS).set(
-        drivername=url.get_backend_name(), password=None
+    shown = URL.create(
+        url.get_backend_name(),
+        username=url.username,
+        host=url.host,
+        port=url.port,
+        database=url.database,
+        query=url.difference_update_query(_SECRETS).query,
     )
     return shown.render_as_string()
 

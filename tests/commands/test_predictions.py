@@ -1,0 +1,180 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from companion.cli import main
+from companion.store import Journal, Prediction, journal_folder, ship
+
+NOON = datetime(2014, 6, 1, 12, tzinfo=UTC)
+
+
+def make(i, **fields):
+    values = {
+        "id": f"r-{i}",
+        "request_id": "r",
+        "created_at": NOON + timedelta(hours=i),
+        "model_name": "terrace-rain",
+        "model_version": "1",
+        "inputs": {"temp_max_c": 12.8, "weather": "fog"},
+        "value": 0.123456,
+        "latency_ms": 1.25,
+    }
+    return Prediction(**{**values, **fields})
+
+
+@pytest.fixture
+def url(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    return f"sqlite:///{tmp_path}/log.db"
+
+
+def fill(url, *records):
+    journal = Journal(journal_folder(url))
+    journal.append(records)
+    journal.close()
+    ship(url)
+
+
+def test_the_log_is_a_table_with_the_newest_first(url, capsys):
+    fog = {"weather": "fog"}
+    fill(
+        url,
+        make(0, inputs=fog),
+        make(1, inputs=fog, model_version="12", value=1e-9, latency_ms=12.0),
+    )
+
+    assert main(["predictions", "--store", url]) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        "created_at (UTC)     model         version   value  latency_ms  inputs",
+        "2014-06-01 13:00:00  terrace-rain  12        1e-09        12.0  weather=fog",
+        "2014-06-01 12:00:00  terrace-rain  1        0.1235         1.2  weather=fog",
+    ]
+
+
+def test_a_line_fits_the_terminal(url, capsys):
+    fill(url, make(0, inputs={f"column_{i}": float(i) for i in range(30)}))
+
+    main(["predictions", "--store", url])
+
+    _, row = capsys.readouterr().out.splitlines()
+    assert len(row) == 100
+    assert row.endswith("…")
+
+
+def test_text_from_a_request_cannot_steer_the_terminal(url, capsys):
+    fill(url, make(0, inputs={"weather": "\x1b[31mred\n\ud800"}))
+
+    main(["predictions", "--store", url])
+
+    assert "weather=?[31mred??" in capsys.readouterr().out
+
+
+def test_json_holds_whole_rows_and_nothing_else(url, capsys):
+    inputs = {f"column {i}": "\ud800é" for i in range(30)}
+    fill(url, make(0, inputs=inputs))
+
+    main(["predictions", "--store", url, "--json"])
+
+    assert json.loads(capsys.readouterr().out) == [
+        {
+            "id": "r-0",
+            "request_id": "r",
+            "created_at": "2014-06-01 12:00:00.000000Z",
+            "model_name": "terrace-rain",
+            "model_version": "1",
+            "inputs": inputs,
+            "value": 0.123456,
+            "latency_ms": 1.25,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--limit", "1"], ["r-3"]),
+        (["--since", "2014-06-01T14:00"], ["r-3", "r-2"]),
+        (["--until", "2014-06-01T13:00"], ["r-0"]),
+        (
+            ["--since", "2014-06-01", "--until", "2014-06-02"],
+            ["r-3", "r-2", "r-1", "r-0"],
+        ),
+        (["--since", "2h"], []),
+        (["--model", "wind"], ["r-1"]),
+        (["--version", "2"], ["r-3", "r-2"]),
+    ],
+)
+def test_filters_choose_rows(url, capsys, options, expected):
+    fill(
+        url,
+        make(0),
+        make(1, model_name="wind"),
+        make(2, model_version="2"),
+        make(3, model_version="2"),
+    )
+
+    main(["predictions", "--store", url, "--json", *options])
+
+    assert [row["id"] for row in json.loads(capsys.readouterr().out)] == expected
+
+
+def test_an_empty_answer_says_why(url, capsys):
+    fill(url, make(0))
+
+    main(["predictions", "--store", url, "--model", "wind"])
+
+    assert capsys.readouterr().out == "No prediction in the log is like that.\n"
+
+
+def test_records_that_still_wait_are_counted_and_named(url, capsys):
+    fill(url, make(0))
+    journal = Journal(journal_folder(url))
+    journal.append([make(1), make(2)])
+
+    main(["predictions", "--store", url, "--json"])
+
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == 1
+    assert captured.err == (
+        "2 records wait in the journal and not in the list; `companion ship` brings "
+        "them in.\n"
+    )
+    journal.close()
+
+
+def test_no_log_yet_is_one_sentence(url, capsys, tmp_path):
+    assert main(["predictions", "--store", url]) == 1
+
+    error = capsys.readouterr().err
+    assert error.startswith(
+        f"Error: There is no log at {tmp_path}/log.db yet: `companion"
+    )
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_records_that_wait_before_there_is_a_log_are_named_too(url, capsys):
+    Journal(journal_folder(url)).append([make(0)])
+
+    assert main(["predictions", "--store", url]) == 1
+
+    waits, error = capsys.readouterr().err.splitlines()
+    assert waits.startswith("1 record waits in the journal")
+    assert error.startswith("Error: There is no log")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--since", "yesterday"], "'yesterday' is not a time. Give ISO 8601"),
+        (["--limit", "0"], "0 is not in the range x>=1"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused_with_exit_code_2(
+    url, capsys, options, words
+):
+    assert main(["predictions", "--store", url, *options]) == 2
+
+    assert words in capsys.readouterr().err

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from companion.errors import SettingError
+from companion.store import journal_folder
+from companion.store.address import parse_store_url, public_name
+
+
+def test_the_journal_of_an_sqlite_file_lies_beside_it():
+    assert journal_folder("sqlite:////srv/a/log.db") == Path("/srv/a/log.db.journal")
+
+
+def test_a_relative_file_is_found_again_from_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    folder = journal_folder("sqlite:///log.db")
+
+    assert folder == tmp_path / "log.db.journal"
+
+
+def test_a_folder_that_is_asked_for_wins(tmp_path):
+    assert journal_folder("sqlite:////srv/log.db", tmp_path / "j") == tmp_path / "j"
+
+
+def test_one_database_has_one_journal_whatever_the_password():
+    urls = [
+        "postgresql://ada:one@db.example/log",
+        "postgres://ada:two@db.example/log",
+        "postgresql+psycopg://ada@db.example/log?password=three",
+    ]
+
+    assert len({journal_folder(url) for url in urls}) == 1
+    assert journal_folder(urls[0]) != journal_folder(urls[0] + "2")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ada:hush@db.example:5432/log",
+        "postgresql://ada:hush@db.example:5432/log?sslpassword=hush",
+        "postgresql://ada@db.example:5432/log?password=hush",
+    ],
+)
+def test_the_name_in_messages_shows_no_secret(url):
+    assert public_name(parse_store_url(url)) == "postgresql://ada@db.example:5432/log"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("companion.db", "is not the address of a store. Give sqlite:///FILE"),
+        ("", "is not the address of a store"),
+        ("postgresql://ada:hush@db.example:port/log", "is not the address of a store"),
+        ("postgres:/ada:hu/sh@db.example", "is not the address of a store"),
+        ("what?password=hush", "is not the address of a store"),
+        ("mysql://ada:hush@db.example/log", "SQLite or PostgreSQL, not in 'mysql'"),
+        ("postgresql+asyncpg://ada:hush@db.example/log", "not in 'postgresql.asyncpg'"),
+        ("sqlite://", "in memory would end with the process"),
+        ("sqlite:///:memory:", "in memory would end with the process"),
+        ("sqlite://log.db/x", "Give a plain path after three slashes"),
+        ("sqlite:///file:log.db?uri=true", "Give a plain path after three slashes"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_without_its_password(url, words):
+    with pytest.raises(SettingError, match=words) as caught:
+        parse_store_url(url)
+
+    assert "hu" not in str(caught.value)

@@ -1,0 +1,176 @@
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import inspect, text
+
+from companion.errors import StoreError
+from companion.store import Journal, read_predictions, ship
+from companion.store.database import Database
+from companion.store.migrations import MIGRATIONS, migrate
+from companion.store.schema import METADATA
+
+
+@pytest.fixture
+def database(store_url):
+    opened = Database(store_url)
+    yield opened
+    opened.close()
+
+
+def read_all(database, query):
+    with database.read() as connection:
+        return connection.execute(text(query)).all()
+
+
+def describe(connection):
+    """Tables as the database itself describes them."""
+    inspector = inspect(connection)
+    return {
+        table: (
+            {
+                column["name"]: (str(column["type"]), column["nullable"])
+                for column in inspector.get_columns(table)
+            },
+            inspector.get_pk_constraint(table)["constrained_columns"],
+            {
+                index["name"]: index["column_names"]
+                for index in inspector.get_indexes(table)
+            },
+        )
+        for table in METADATA.tables
+    }
+
+
+def test_the_steps_lead_to_the_tables_that_the_package_uses(database):
+    migrate(database)
+    with database.write() as connection:
+        reached = describe(connection)
+        METADATA.drop_all(connection)
+        METADATA.create_all(connection)
+        wanted = describe(connection)
+
+    assert reached == wanted
+
+
+def test_a_database_that_is_up_to_date_is_only_read(tmp_path):
+    """Somebody else may be writing it at that moment."""
+    database = Database(f"sqlite:///{tmp_path}/log.db")
+    migrate(database)
+    other = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    migrate(database)
+
+    other.close()
+    database.close()
+
+
+def test_readers_do_not_wait_for_a_writer(tmp_path):
+    database = Database(f"sqlite:///{tmp_path}/log.db")
+    migrate(database)
+
+    assert read_all(database, "PRAGMA journal_mode") == [("wal",)]
+    database.close()
+
+
+def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
+    database, store_url, folder, predictions
+):
+    Journal(folder).append(predictions(2))
+    ship(store_url, folder)
+
+    def add_note(connection):
+        connection.execute(text("ALTER TABLE predictions ADD COLUMN note VARCHAR"))
+
+    def fill_note(connection):
+        connection.execute(text("UPDATE predictions SET note = 'kept ' || id"))
+
+    before = datetime.now(UTC)
+    for _ in range(2):
+        migrate(database, [*MIGRATIONS, add_note, fill_note])
+
+    rows = read_all(database, "SELECT note, value FROM predictions ORDER BY id")
+    assert rows == [("kept r-0", 0.25), ("kept r-1", 0.25)]
+    done = read_all(database, "SELECT number, name FROM schema_migrations ORDER BY 1")
+    assert done == [(1, "begin_with_predictions"), (2, "add_note"), (3, "fill_note")]
+    [(late,)] = read_all(
+        database, "SELECT CAST(max(applied_at) AS VARCHAR(26)) FROM schema_migrations"
+    )
+    assert late[:10] >= f"{before:%Y-%m-%d}"
+
+
+def test_a_step_that_fails_leaves_the_database_as_it_was(database):
+    migrate(database)
+
+    def break_halfway(connection):
+        connection.execute(text("ALTER TABLE predictions ADD COLUMN note VARCHAR"))
+        connection.execute(text("SELECT * FROM no_such_table"))
+
+    with pytest.raises(StoreError, match="no_such_table"):
+        migrate(database, [*MIGRATIONS, break_halfway])
+
+    with database.read() as connection:
+        columns = [c["name"] for c in inspect(connection).get_columns("predictions")]
+    assert "note" not in columns
+    assert read_all(database, "SELECT max(number) FROM schema_migrations") == [(1,)]
+
+
+def test_a_newer_database_is_refused_and_left_alone(
+    database, store_url, folder, predictions
+):
+    migrate(database, [*MIGRATIONS, lambda _: None])
+    Journal(folder).append(predictions(1))
+    words = r"made by a newer companion: its schema has number 2, .* up to 1.*upgrade"
+
+    with pytest.raises(StoreError, match=words):
+        ship(store_url, folder)
+    with pytest.raises(StoreError, match=words):
+        read_predictions(store_url)
+
+    assert read_all(database, "SELECT count(*) FROM predictions") == [(0,)]
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_table_of_somebody_else_is_not_taken_for_ours(database):
+    with database.write() as connection:
+        connection.execute(text("CREATE TABLE predictions (id INTEGER)"))
+
+    with pytest.raises(StoreError, match=r"predictions.* already exists"):
+        migrate(database)
+
+
+def test_first_starts_at_once_do_not_disturb_each_other(store_url):
+    def start(_):
+        database = Database(store_url)
+        migrate(database)
+        database.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(start, range(8)))
+
+    database = Database(store_url)
+    assert read_all(database, "SELECT number FROM schema_migrations") == [(1,)]
+    database.close()
+
+
+def test_first_starts_of_processes_at_once_do_not_disturb_each_other(sqlite_url):
+    code = """
+import sys
+from companion.store import Shipper
+sys.stdin.read()
+Shipper(sys.argv[1]).prepare()
+"""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, sqlite_url], stdin=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    for process in processes:
+        process.stdin.close()
+
+    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
