@@ -159,10 +159,15 @@ class BackgroundProcess:
         return self._guard.poll() is None
 
     def output(self) -> str:
-        """Return what the program has printed so far, or its end if it is long."""
-        with contextlib.suppress(FileNotFoundError), self._log.open("rb") as log:
-            log.seek(max(0, self._log.stat().st_size - _OUTPUT_TAIL))
-            self._output = log.read().decode("utf-8", "replace")
+        """Return what the program has printed so far.
+
+        Returns
+        -------
+        str
+            Its standard output and standard error, in the order written.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            self._output = self._log.read_text("utf-8", "replace")
         return self._output
 
     def wait_ready(self, url: str, *, timeout_s: float = 60.0) -> None:
@@ -186,13 +191,12 @@ class BackgroundProcess:
                 raise StartError(
                     f"`{' '.join(self.command)}` ended with exit code "
                     f"{self._guard.returncode} before {url} answered. "
-                    f"It printed: {self.output().strip() or 'nothing'}"
+                    f"It printed: {self._last_words()}"
                 )
             if time.monotonic() > deadline:
                 raise StartError(
                     f"{url} did not answer within {timeout_s:g} seconds. "
-                    f"`{' '.join(self.command)}` printed: "
-                    f"{self.output().strip() or 'nothing'}"
+                    f"`{' '.join(self.command)}` printed: {self._last_words()}"
                 )
             time.sleep(_POLL_S)
 
@@ -229,6 +233,9 @@ class BackgroundProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             _kill_group(self.pid)
         return self._close()
+
+    def _last_words(self) -> str:
+        return self.output().strip()[-_OUTPUT_TAIL:] or "nothing"
 
     def _close(self) -> int:
         with contextlib.suppress(subprocess.TimeoutExpired):
