@@ -10,7 +10,7 @@ proofs.
 from pathlib import Path
 from typing import Any
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 from sphinx.application import Sphinx
 
 __all__ = ["mend", "mend_folder", "setup"]
@@ -105,7 +105,7 @@ def _complete_redirect(soup: BeautifulSoup) -> None:
 def _keep_one_viewport(soup: BeautifulSoup) -> None:
     # Three extensions each add the same meta element.
     for extra in soup.find_all("meta", attrs={"name": "viewport"})[1:]:
-        extra.decompose()
+        _remove(extra)
 
 
 def _remove_thebe(soup: BeautifulSoup) -> None:
@@ -113,7 +113,7 @@ def _remove_thebe(soup: BeautifulSoup) -> None:
     for element in soup.find_all(["script", "link"]):
         source = f"{element.get('src', '')} {element.get('href', '')}"
         if "thebe" in source or "THEBE_JS_URL" in element.get_text():
-            element.decompose()
+            _remove(element)
 
 
 def _load_scripts_once(soup: BeautifulSoup) -> None:
@@ -126,8 +126,16 @@ def _load_scripts_once(soup: BeautifulSoup) -> None:
         if not key or script.get("type") == "application/json":
             continue
         if key in seen:
-            script.decompose()
+            _remove(script)
         seen.add(key)
+
+
+def _remove(element: Tag) -> None:
+    # With the line break after it: a second reading would merge what is left.
+    rest = element.next_sibling
+    if isinstance(rest, NavigableString) and rest.isspace():
+        rest.extract()
+    element.decompose()
 
 
 def _let_visible_text_name_buttons(soup: BeautifulSoup) -> None:
