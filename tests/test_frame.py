@@ -1,6 +1,7 @@
 """Whether what stands in several places of the repository agrees."""
 
 import ast
+import json
 import re
 import subprocess
 import tomllib
@@ -11,6 +12,8 @@ import pytest
 import yaml
 
 import companion
+from companion.cli import COMMANDS
+from companion.terrace import FEATURE_LIMITS, FEATURES
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -103,6 +106,24 @@ def test_contributing_names_each_session_and_no_other():
     named = set(re.findall(r"nox -s (\w+)", read("CONTRIBUTING.md")))
 
     assert named == set(sessions())
+
+
+def test_commands_of_the_readme_exist():
+    named = set(re.findall(r"^companion (\w+)", read("README.md"), re.MULTILINE))
+
+    assert len(named) >= 4
+    assert named <= set(COMMANDS)
+
+
+def test_the_row_of_the_readme_has_the_columns_of_the_model():
+    """The first try of a visitor must not end in a refused request."""
+    (body,) = re.findall(r"-d '(.+)'$", read("README.md"), re.MULTILINE)
+    (row,) = json.loads(body)["rows"]
+
+    assert list(row) == list(FEATURES)
+    for name, value in row.items():
+        lowest, highest = FEATURE_LIMITS[name]
+        assert lowest <= value <= highest
 
 
 # Addresses and versions
