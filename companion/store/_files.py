@@ -1,5 +1,6 @@
 """The reading side of one journal file; what it means is decided elsewhere."""
 
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from companion.errors import JournalError
 from companion.store._lock import take_lock
 from companion.store.journal import SUFFIX
 from companion.store.records import Record, decode_record
@@ -141,7 +143,7 @@ class JournalFile:
 
 
 def list_files(folder: Path) -> list[Path]:
-    """Return the files of a journal, the oldest first.
+    """Return the files of a journal, the one written last at the end.
 
     Parameters
     ----------
@@ -152,11 +154,27 @@ def list_files(folder: Path) -> list[Path]:
     -------
     list of Path
         The files that are there now.
+
+    Raises
+    ------
+    JournalError
+        If the folder cannot be read.
     """
-    files = []
-    for path in folder.glob(f"*{SUFFIX}"):
-        try:
-            files.append((path.stat().st_mtime, path))
-        except FileNotFoundError:
-            continue  # delivered by another shipper since
-    return [path for _, path in sorted(files)]
+    try:
+        # Not Path.glob, which finds nothing in a folder that it may not read.
+        paths = [folder / name for name in os.listdir(folder) if name.endswith(SUFFIX)]  # noqa: PTH208 - the names are all it takes
+    except FileNotFoundError:
+        return []
+    except OSError as err:
+        raise JournalError(
+            f"The journal in {folder} cannot be read: {err.strerror or err}. Mend the "
+            "folder's rights, or give another one with --journal or COMPANION_JOURNAL."
+        ) from err
+    return sorted(paths, key=lambda path: (_written_at(path), path))
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # delivered by another shipper since
+        return 0.0

@@ -128,8 +128,8 @@ def journal_folder(store_url: str, folder: str | Path | None = None) -> Path:
 
     Examples
     --------
-    >>> journal_folder("sqlite:////srv/log.db").as_posix()
-    '/srv/log.db.journal'
+    >>> journal_folder("sqlite:///companion.db").name
+    'companion.db.journal'
     """
     if folder is not None:
         return Path(folder).absolute()

@@ -50,7 +50,8 @@ _SQLITE_TROUBLE: dict[int, str] = {
     ),
     sqlite3.SQLITE_PERM: "{file} may not be read. Change its rights",
     sqlite3.SQLITE_READONLY: (
-        "{file} or its folder is read-only. Change the rights or give another --store"
+        "{file}, its -wal file or their folder is read-only. Change the rights or give "
+        "another --store"
     ),
 }
 

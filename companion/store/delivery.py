@@ -5,6 +5,7 @@ the file has been read. So it may be killed at any moment, and several shippers
 may work on one journal: a record that comes twice is passed over.
 """
 
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -88,7 +89,11 @@ class Shipper:
         """
         if self._database is None:
             database = Database(self._store_url)
-            migrate(database)
+            try:
+                migrate(database)
+            except BaseException:
+                database.close()
+                raise
             self._database = database
 
     def bytes_waiting(self) -> int:
@@ -99,7 +104,11 @@ class Shipper:
         int
             Bytes, those of a living file that are in the database included.
         """
-        return sum(path.stat().st_size for path in list_files(self.folder))
+        total = 0
+        for path in list_files(self.folder):
+            with contextlib.suppress(FileNotFoundError):  # delivered since
+                total += path.stat().st_size
+        return total
 
     def ship(self, progress: Progress | None = None) -> ShipReport:
         """Bring everything that waits now into the database.

@@ -106,7 +106,7 @@ def test_a_store_that_cannot_be_used_is_one_sentence_and_exit_code_1(
     assert main(["ship", "--store", url, "--journal", str(journal.folder)]) == 1
 
     error = capsys.readouterr().err
-    assert error.startswith(f"Error: The folder {tmp_path}/missing for the log log.db")
+    assert error.startswith(f"Error: The folder {tmp_path / 'missing'} for the log")
     assert error.count("\n") == 1
 
 

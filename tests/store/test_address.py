@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from companion.errors import SettingError
@@ -7,8 +5,10 @@ from companion.store import journal_folder
 from companion.store.address import parse_store_url, public_name
 
 
-def test_the_journal_of_an_sqlite_file_lies_beside_it():
-    assert journal_folder("sqlite:////srv/a/log.db") == Path("/srv/a/log.db.journal")
+def test_the_journal_of_an_sqlite_file_lies_beside_it(tmp_path):
+    folder = journal_folder(f"sqlite:///{tmp_path}/log.db")
+
+    assert folder == tmp_path / "log.db.journal"
 
 
 def test_a_relative_file_is_found_again_from_another_folder(tmp_path, monkeypatch):
@@ -20,7 +20,7 @@ def test_a_relative_file_is_found_again_from_another_folder(tmp_path, monkeypatc
 
 
 def test_a_folder_that_is_asked_for_wins(tmp_path):
-    assert journal_folder("sqlite:////srv/log.db", tmp_path / "j") == tmp_path / "j"
+    assert journal_folder("sqlite:///log.db", tmp_path / "j") == tmp_path / "j"
 
 
 def test_one_database_has_one_journal_whatever_the_password():

@@ -254,7 +254,7 @@ def test_a_read_only_database_is_named(sqlite_url, tmp_path, folder, predictions
     Journal(folder).append(predictions(1))
     (tmp_path / "log.db").chmod(0o400)
 
-    with pytest.raises(StoreError, match=r"log.db or its folder is read-only"):
+    with pytest.raises(StoreError, match=r"log.db, its -wal file or their folder is"):
         ship(sqlite_url, folder)
 
 
@@ -272,7 +272,7 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path, folder, predictio
 def test_a_missing_folder_of_the_database_is_named(tmp_path, folder, predictions):
     Journal(folder).append(predictions(1))
 
-    with pytest.raises(StoreError, match=r"The folder .*/missing .* does not exist"):
+    with pytest.raises(StoreError, match=r"The folder .*missing .* does not exist"):
         ship(f"sqlite:///{tmp_path}/missing/log.db", folder)
 
 
@@ -321,10 +321,19 @@ def test_a_journal_file_that_cannot_be_opened_does_not_hold_up_the_others(
     (folder / f"a-folder{SUFFIX}").mkdir()
     Journal(folder).append(predictions(1))
 
-    with pytest.raises(JournalError, match=r"a-folder.jsonl: Is a directory"):
+    with pytest.raises(JournalError, match=r"a-folder.jsonl: (Is a|Permission)"):
         ship(store_url, folder)
 
     assert read_ids(store_url) == ["r-0"]
+
+
+def test_a_journal_that_cannot_be_listed_is_not_taken_for_an_empty_one(
+    tmp_path, sqlite_url
+):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(JournalError, match=r"file cannot be read: .*--journal"):
+        ship(sqlite_url, tmp_path / "file")
 
 
 def test_a_database_that_vanished_is_made_again_with_what_the_journal_holds(

@@ -205,7 +205,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_its_remedy(
     journal = Journal(tmp_path / "file" / "journal")
 
     for write in (lambda: journal.append(predictions(1)), journal.probe):
-        with pytest.raises(JournalError, match=r"file/journal cannot .*--journal"):
+        with pytest.raises(JournalError, match=r"file.journal cannot .*--journal"):
             write()
 
 
