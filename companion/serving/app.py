@@ -137,30 +137,31 @@ class _Server:
         started = time.perf_counter()
         model = self._model()
         rows = rows_of_prediction(_read_body())
-        _, predictions = self._answer(model, rows, started)
+        request_id = current_request_id()
+        _, predictions = self._answer(model, rows, request_id, started)
         content = _ENCODE(
             {
-                "request_id": current_request_id(),
+                "request_id": request_id,
                 "model": {"name": model.folder.name, "version": model.folder.version},
                 "predictions": [{"id": p.id, "value": p.value} for p in predictions],
             }
         )
-        return reply(content)
+        return reply(content, request_id=request_id)
 
     def invocations(self) -> Response:
         started = time.perf_counter()
         model = self._model()
         rows = rows_of_invocation(_read_body(), model.folder.contract)
-        answer, _ = self._answer(model, rows, started)
-        return reply(write_mlflow(answer.raw))
+        request_id = current_request_id()
+        answer, _ = self._answer(model, rows, request_id, started)
+        return reply(write_mlflow(answer.raw), request_id=request_id)
 
     def _answer(
-        self, model: Model, rows: list[Any], started: float
+        self, model: Model, rows: list[Any], request_id: str, started: float
     ) -> tuple[Answer, list[Prediction]]:
         folder = model.folder
         checked = folder.contract.check(rows, max_rows=self._max_rows)
         answer = model.answer(checked)
-        request_id = current_request_id()
         created_at = datetime.now(UTC)
         latency_ms = (time.perf_counter() - started) * 1000.0
         predictions = [
@@ -203,7 +204,7 @@ class _Server:
             "reasons": reasons,
             "lost_predictions": self.log.lost,
         }
-        return reply(_ENCODE(body), 503 if reasons else 200)
+        return reply(_ENCODE(body), status=503 if reasons else 200)
 
     def ping(self) -> Response:
         self._model()
@@ -224,18 +225,29 @@ class _Server:
 
 
 def _read_body() -> object:
-    kind = request.mimetype
+    environ = request.environ
+    # The header as nearly every client writes it needs no parsing.
+    if environ.get("CONTENT_TYPE") != JSON_TYPE or "HTTP_CONTENT_ENCODING" in environ:
+        _check_content_type()
+    return read_json(request.get_data(cache=False))
+
+
+def _check_content_type() -> None:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     encoding = request.headers.get("Content-Encoding", "identity").lower()
-    if kind != JSON_TYPE or charset not in ("utf-8", "utf8") or encoding != "identity":
-        given = request.headers.get("Content-Type", "nothing")
-        raise ProblemError(
-            "wrong-content-type",
-            f"The body was sent as {given[:80]!r}"
-            + (f" in the encoding {encoding[:20]!r}" if encoding != "identity" else "")
-            + f"; send it as {JSON_TYPE}, in UTF-8 and not compressed.",
-        )
-    return read_json(request.get_data(cache=False))
+    if (
+        request.mimetype == JSON_TYPE
+        and charset in ("utf-8", "utf8")
+        and encoding == "identity"
+    ):
+        return
+    given = request.headers.get("Content-Type") or "nothing"
+    packed = "" if encoding == "identity" else f", encoded as {encoding[:20]!r}"
+    raise ProblemError(
+        "wrong-content-type",
+        f"The body was sent as {given[:80]!r}{packed}; send it as {JSON_TYPE}, in "
+        "UTF-8 and not compressed.",
+    )
 
 
 def _reason(err: Exception) -> str:

@@ -165,7 +165,7 @@ def _load_skops(folder: ModelFolder, file: SkopsFile) -> Callable[[Rows], Any]:
     # skops refuses every type that neither it nor the folder's list knows.
     estimator = skops.io.load(file.path, trusted=list(file.trusted_types))
     try:
-        predict = getattr(estimator, folder.predict_fn)
+        predict = _method(estimator, folder.predict_fn)
     except AttributeError:
         raise ModelError(
             f"The model in {folder.path} has no method {folder.predict_fn!r}. Save it "
@@ -184,6 +184,32 @@ def _load_skops(folder: ModelFolder, file: SkopsFile) -> Callable[[Rows], Any]:
             return predict(np.array(rows, dtype=dtype))
 
     return predict_array
+
+
+def _method(estimator: Any, name: str) -> Callable[[Any], Any]:
+    """Find the method that answers; a pipeline's steps are walked here.
+
+    A pipeline looks at its own parts again for each call, which takes a tenth
+    of the time of a one-row request. Its answer is that of its steps in a row.
+    """
+    from sklearn.pipeline import Pipeline
+
+    method: Callable[[Any], Any] = getattr(estimator, name)
+    if type(estimator) is not Pipeline:
+        return method
+    transforms = [
+        step.transform
+        for _, step in estimator.steps[:-1]
+        if step is not None and step != "passthrough"
+    ]
+    final: Callable[[Any], Any] = getattr(estimator.steps[-1][1], name)
+
+    def walk(values: Any) -> Any:
+        for transform in transforms:
+            values = transform(values)
+        return final(values)
+
+    return walk
 
 
 def _load_with_mlflow(folder: ModelFolder) -> Callable[[Rows], Any]:

@@ -29,7 +29,9 @@ _SLUGS = {404: "not-found", 405: "wrong-method", 413: "body-too-large"}
 _logger = logging.getLogger(__name__)
 
 
-def reply(content: str | bytes, status: int = 200) -> Response:
+def reply(
+    content: str | bytes, *, status: int = 200, request_id: str | None = None
+) -> Response:
     """Answer with JSON.
 
     Parameters
@@ -38,15 +40,17 @@ def reply(content: str | bytes, status: int = 200) -> Response:
         The JSON.
     status : int, default=200
         HTTP status.
+    request_id : str, optional
+        The request's id, where the answer shall carry it.
 
     Returns
     -------
     flask.Response
-        With the request's id, where it has one.
+        The answer.
     """
     response = Response(content, status, mimetype=JSON_TYPE)
-    if "request_id" in g:
-        response.headers["X-Request-ID"] = g.request_id
+    if request_id is not None:
+        response.headers["X-Request-ID"] = request_id
     return response
 
 
