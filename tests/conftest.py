@@ -1,0 +1,69 @@
+"""What tests of several parts share: real model folders, made once a session."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RAIN_COLUMNS = ("rain_mm", "temp_c", "wind_ms")
+RAIN_ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
+
+
+@pytest.fixture(scope="session")
+def save_sklearn_model() -> Callable[..., Path]:
+    """Save any scikit-learn model with MLflow, as its own users do."""
+    from companion.tracking._mlflow import load_mlflow
+
+    mlflow = load_mlflow("The tests")
+
+    def save(model: Any, folder: Path, example: Any, **options: Any) -> Path:
+        import warnings
+
+        options.setdefault("serialization_format", "skops")
+        predict = getattr(model, options.get("pyfunc_predict_fn", "predict"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            mlflow.sklearn.save_model(
+                model,
+                folder,
+                signature=mlflow.models.infer_signature(example, predict(example)),
+                input_example=example,
+                pip_requirements=[],
+                **options,
+            )
+        return folder
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def rain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier of two classes on three columns, saved as `companion train` does."""
+    import numpy as np
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from companion.tracking.models import save_model_folder
+
+    rng = np.random.default_rng(7)
+    features = pd.DataFrame(
+        rng.normal((3.0, 12.0, 4.0), (1.0, 5.0, 1.0), (300, 3)), columns=RAIN_COLUMNS
+    )
+    rainy = features["rain_mm"] + rng.normal(size=300) > 3.0
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    model.fit(features.to_numpy(), rainy.to_numpy().astype(int))
+    return save_model_folder(
+        model,
+        tmp_path_factory.mktemp("models") / "rain",
+        name="rain",
+        version="3",
+        features=features,
+        ranges={
+            "rain_mm": [0.0, 60.0],
+            "temp_c": [-30.0, 50.0],
+            "wind_ms": [0.0, 40.0],
+        },
+    )
