@@ -6,6 +6,7 @@ module knows which of the two databases it talks to, but for `insert_for`.
 
 import importlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +15,14 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
-    NullPool,
+    QueuePool,
     Table,
     create_engine,
     event,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
 from companion.errors import MissingExtraError, StoreError
@@ -142,9 +144,18 @@ class Database:
         with self._worded():
             connection = self._engine.raw_connection()
             try:
-                connection.cursor().execute("PRAGMA journal_mode=WAL")
+                _switch_to_wal(connection.cursor())
             finally:
                 connection.close()
+
+    def rest(self) -> None:
+        """Let go of an SQLite file until the next transaction.
+
+        A connection that is kept would go on writing into a file that has been
+        deleted or replaced meanwhile, and no error would tell.
+        """
+        if self.is_sqlite:
+            self._engine.dispose()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -213,10 +224,12 @@ def _sqlite_engine(url: URL) -> Engine:
             f"This Python carries SQLite {sqlite3.sqlite_version}; the log needs 3.35 "
             "or newer. Use a newer Python, or PostgreSQL."
         )
-    # No pool: a connection that outlives its transaction would go on writing
-    # into a file that has been deleted or replaced meanwhile.
     engine = create_engine(
-        url, poolclass=NullPool, connect_args={"timeout": _BUSY_S}, hide_parameters=True
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        connect_args={"timeout": _BUSY_S},
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")
@@ -233,6 +246,25 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql(options.get(_BEGIN, "BEGIN"))
 
     return engine
+
+
+def _switch_to_wal(cursor: DBAPICursor) -> None:
+    # Of several processes that switch at once SQLite refuses all but one without
+    # waiting; by the next attempt the file is switched.
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as err:
+            if not _is_busy(err) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _is_busy(err: sqlite3.Error) -> bool:
+    return err.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _postgresql_engine(url: URL) -> Engine:

@@ -146,6 +146,9 @@ class Shipper:
             # The next call begins afresh: the database may be another by then.
             self.close()
             raise
+        finally:
+            if self._database is not None:
+                self._database.rest()
         if failures:
             raise JournalError(
                 f"{len(failures)} files of the journal cannot be read; the first is "
@@ -328,8 +331,8 @@ def _advance(connection: Connection, name: str, offset: int) -> None:
     statement = insert_for(connection, OFFSETS).values(file=name, offset=offset)
     statement = statement.on_conflict_do_update(
         index_elements=[OFFSETS.c.file],
+        # Of two shippers the one behind may turn back the other: then records
+        # come twice, which is all.
         set_={"offset": statement.excluded.offset},
-        # Of two shippers the one that is behind must not turn back the other.
-        where=statement.excluded.offset > OFFSETS.c.offset,
     )
     connection.execute(statement)

@@ -20,6 +20,7 @@ __all__ = ["RECORD_TYPES", "Prediction", "Record", "decode_record", "encode_reco
 
 # Long enough for any name; short enough for an index row of PostgreSQL.
 _LONGEST_TEXT = 200
+_PLAIN = frozenset({str, int, bool, type(None)})
 _ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
@@ -234,8 +235,14 @@ def _check_number(name: str, number: object) -> None:
         raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
 
 
+def _is_plain(value: object) -> bool:
+    kind = type(value)
+    return kind in _PLAIN or (kind is float and math.isfinite(value))  # type: ignore[arg-type]  # float it is
+
+
 def _check_json(name: str, value: object) -> None:
-    if value is None or isinstance(value, str | int):
+    # Most values are plain and never come here; a subclass of text or int may.
+    if isinstance(value, str | int):
         return
     if isinstance(value, float):
         _check_number(name, value)
@@ -243,10 +250,12 @@ def _check_json(name: str, value: object) -> None:
         for key, inner in value.items():
             if not isinstance(key, str):
                 raise SettingError(f"{name} has the key {key!r:.80}, which is no text")
-            _check_json(f"{name}[{key!r:.80}]", inner)
+            if not _is_plain(inner):
+                _check_json(f"{name}[{key!r:.80}]", inner)
     elif isinstance(value, list | tuple):
         for position, inner in enumerate(value):
-            _check_json(f"{name}[{position}]", inner)
+            if not _is_plain(inner):
+                _check_json(f"{name}[{position}]", inner)
     else:
         raise SettingError(
             f"{name} must be a value that JSON knows, got {type(value).__name__} "

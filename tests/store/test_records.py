@@ -56,6 +56,20 @@ def test_any_record_comes_back_equal_from_its_one_line(record):
     assert decode_record(line) == record
 
 
+def test_kinds_of_text_and_numbers_are_text_and_numbers():
+    """NumPy's scalars of 64 bits are such; a model's inputs may hold them."""
+
+    class Name(str):
+        __slots__ = ()
+
+    class Share(float):
+        __slots__ = ()
+
+    record = replace(RECORD, inputs={"a": Name("x"), "b": [Share(0.5)]}, value=Share(1))
+
+    assert decode_record(encode_record(record)) == record
+
+
 def test_a_line_is_plain_json_that_names_its_table():
     """Anybody with `jq` can read a journal that we no longer can."""
     assert json.loads(encode_record(RECORD)) == {
