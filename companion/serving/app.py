@@ -164,6 +164,7 @@ class _Server:
         answer = model.answer(checked)
         created_at = datetime.now(UTC)
         latency_ms = (time.perf_counter() - started) * 1000.0
+        pairs = enumerate(zip(rows, answer.numbers, strict=True))
         predictions = [
             Prediction(
                 id=f"{request_id}-{number}",
@@ -175,7 +176,7 @@ class _Server:
                 value=value,
                 latency_ms=latency_ms,
             )
-            for number, (row, value) in enumerate(zip(rows, answer.values, strict=True))
+            for number, (row, value) in pairs
         ]
         self.log.write(predictions)  # before the answer leaves
         return answer, predictions

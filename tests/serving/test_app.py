@@ -1,0 +1,285 @@
+import json
+import logging
+import shutil
+import sqlite3
+import uuid
+
+import pytest
+
+from companion import __version__
+from companion.errors import SettingError
+from companion.serving import create_app
+from companion.serving.problems import PROBLEM_TYPES
+from companion.store import ship
+
+ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return f"sqlite:///{tmp_path / 'log.db'}"
+
+
+@pytest.fixture
+def client(rain_model, store):
+    return create_app(rain_model, store=store).test_client()
+
+
+def logged(tmp_path, store):
+    ship(store)
+    with sqlite3.connect(tmp_path / "log.db") as database:
+        database.row_factory = sqlite3.Row
+        rows = database.execute("SELECT * FROM predictions ORDER BY id").fetchall()
+    database.close()
+    return rows
+
+
+def problem(answer, slug):
+    """Check what every problem has, and return it."""
+    kind = PROBLEM_TYPES[slug]
+    assert answer.status_code == kind.status
+    assert answer.mimetype == "application/problem+json"
+    body = json.loads(answer.data, parse_constant=pytest.fail)
+    assert body["type"].endswith(f"errors.html#problem-{slug}")
+    assert (body["title"], body["status"]) == (kind.title, kind.status)
+    assert body["instance"] == f"urn:uuid:{answer.headers['X-Request-ID']}"
+    uuid.UUID(answer.headers["X-Request-ID"])
+    return body
+
+
+def test_rows_are_answered_in_their_order(client):
+    rows = [ROW, ROW | {"rain_mm": 9.0}, ROW]
+
+    body = client.post("/predict", json={"rows": rows}).json
+
+    assert body["model"] == {"name": "rain", "version": "3"}
+    values = [prediction["value"] for prediction in body["predictions"]]
+    assert values[0] == values[2] < values[1]
+    assert [p["id"] for p in body["predictions"]] == [
+        f"{body['request_id']}-{number}" for number in range(3)
+    ]
+
+
+def test_each_answer_is_in_the_log_as_it_was_given(client, tmp_path, store):
+    body = client.post("/predict", json={"rows": [ROW, ROW]}).json
+    raw = client.post("/invocations", json={"inputs": [ROW]})
+
+    rows = logged(tmp_path, store)
+
+    assert len(rows) == 3
+    by_id = {row["id"]: row for row in rows}
+    for prediction in body["predictions"]:
+        row = by_id.pop(prediction["id"])
+        assert row["value"] == prediction["value"]
+        assert row["request_id"] == body["request_id"]
+        assert (row["model_name"], row["model_version"]) == ("rain", "3")
+        assert json.loads(row["inputs"]) == ROW
+        assert 0 < row["latency_ms"] < 60_000
+    (last,) = by_id.values()
+    assert last["request_id"] == raw.headers["X-Request-ID"]
+    assert last["value"] == raw.json["predictions"][0][1]
+
+
+def test_a_refused_request_leaves_nothing_in_the_log(client, tmp_path, store):
+    answer = client.post("/predict", json={"rows": [ROW, ROW | {"temp_c": None}]})
+
+    (entry,) = problem(answer, "refused-rows")["errors"]
+    assert (entry["row"], entry["column"], entry["reason"]) == (1, "temp_c", "null")
+    kept = client.post("/predict", json={"rows": [ROW]}).json["request_id"]
+    assert [row["request_id"] for row in logged(tmp_path, store)] == [kept]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/invocations"])
+@pytest.mark.parametrize(
+    ("content", "headers", "slug"),
+    [
+        (b"", {}, "broken-json"),
+        (b"{", {}, "broken-json"),
+        (b"\xff\xfe\xff", {}, "broken-json"),
+        (b"[" * 100_000, {}, "broken-json"),
+        (b"[]", {}, "refused-rows"),
+        (b"7", {}, "refused-rows"),
+        (b'{"rows": [], "dataframe_records": []}', {}, "refused-rows"),
+        (b" " * (1024 * 1024 + 1), {}, "body-too-large"),
+        (b"{}", {"Content-Type": "text/csv"}, "wrong-content-type"),
+        (b"{}", {"Content-Type": ""}, "wrong-content-type"),
+        (
+            b"{}",
+            {"Content-Type": "application/json; charset=latin-1"},
+            "wrong-content-type",
+        ),
+        (b"{}", {"Content-Encoding": "gzip"}, "wrong-content-type"),
+    ],
+)
+def test_a_bad_body_gets_its_problem(client, path, content, headers, slug):
+    headers = {"Content-Type": "application/json"} | headers
+
+    body = problem(client.post(path, data=content, headers=headers), slug)
+
+    assert ("error_code" in body) == (path == "/invocations")
+    if path == "/invocations":
+        assert body["message"] == body["detail"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 5000])
+def test_a_number_that_json_cannot_hold_is_named_with_row_and_column(client, number):
+    content = json.dumps({"rows": [ROW, ROW | {"wind_ms": "@"}]}).replace('"@"', number)
+
+    answer = client.post("/predict", data=content, content_type="application/json")
+
+    (entry,) = problem(answer, "refused-rows")["errors"]
+    assert (entry["row"], entry["column"]) == (1, "wind_ms")
+    assert entry["reason"] == "not_finite"
+
+
+def test_the_usual_ways_to_write_the_content_type_are_taken(client):
+    for written in ("application/json; charset=UTF-8", "Application/JSON"):
+        answer = client.post(
+            "/predict", data=json.dumps({"rows": [ROW]}), content_type=written
+        )
+        assert answer.status_code == 200
+
+
+def test_a_thousand_rows_are_the_most_unless_told_otherwise(rain_model, store):
+    usual = create_app(rain_model, store=store).test_client()
+    small = create_app(rain_model, store=store, max_rows=1).test_client()
+
+    assert usual.post("/predict", json={"rows": [ROW] * 1000}).status_code == 200
+    problem(usual.post("/predict", json={"rows": [ROW] * 1001}), "refused-rows")
+    problem(small.post("/predict", json={"rows": [ROW] * 2}), "refused-rows")
+
+
+def test_other_addresses_and_methods_are_problems_too(client):
+    problem(client.get("/nowhere"), "not-found")
+    answer = client.get("/predict")
+    problem(answer, "wrong-method")
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_version_and_liveness(client):
+    assert client.get("/health/live").json == {"live": True}
+    version = client.get("/version").json
+    assert version["companion"] == __version__
+    assert version["model"] == {"name": "rain", "version": "3"}
+
+
+def test_a_missing_model_is_not_ready_until_it_is_there(rain_model, store, tmp_path):
+    folder = tmp_path / "late"
+    client = create_app(folder, store=store).test_client()
+
+    answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert answer.json["ready"] is False
+    assert "no model folder" in answer.json["reasons"][0]
+    refusal = client.post("/predict", json={"rows": [ROW]})
+    assert "no model folder" in problem(refusal, "no-model")["detail"]
+    assert int(refusal.headers["Retry-After"]) > 0
+    assert client.get("/ping").status_code == 503
+    assert client.get("/health/live").status_code == 200
+
+    shutil.copytree(rain_model, folder)
+    assert wait_until_ready(client).json["reasons"] == []
+    assert client.post("/predict", json={"rows": [ROW]}).status_code == 200
+
+
+def wait_until_ready(client):
+    import time
+
+    deadline = time.monotonic() + 10
+    while (answer := client.get("/health/ready")).status_code != 200:
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.05)
+    return answer
+
+
+@pytest.fixture
+def blocked_journal(tmp_path):
+    """A file stands where the journal's folder would be."""
+    path = tmp_path / "journal"
+    path.write_text("in the way")
+    return path
+
+
+def test_an_answer_that_cannot_be_logged_is_not_given(
+    rain_model, store, blocked_journal, caplog
+):
+    client = create_app(rain_model, store=store, journal=blocked_journal).test_client()
+
+    with caplog.at_level(logging.ERROR, "companion.serving"):
+        for _ in range(3):
+            answer = client.post("/predict", json={"rows": [ROW]})
+            problem(answer, "no-log")
+            assert "predictions" not in answer.text
+    assert len(caplog.records) == 1  # once an outage, not once a request
+    ready = client.get("/health/ready")
+    assert ready.status_code == 503
+    assert "cannot be written" in ready.json["reasons"][0]
+
+    blocked_journal.unlink()
+    assert client.get("/health/ready").json["ready"] is True
+    assert client.post("/predict", json={"rows": [ROW]}).status_code == 200
+
+
+def test_answers_may_be_let_through_and_the_loss_is_counted(
+    rain_model, store, blocked_journal, caplog
+):
+    client = create_app(
+        rain_model, store=store, journal=blocked_journal, log_failure="answer"
+    ).test_client()
+
+    for _ in range(2):
+        answer = client.post("/predict", json={"rows": [ROW, ROW]})
+        assert answer.status_code == 200
+
+    assert client.get("/health/ready").json["lost_predictions"] == 4
+    assert len(caplog.records) == 1
+
+
+def test_a_defect_is_logged_without_what_was_sent(client, monkeypatch, caplog):
+    from companion.serving.model import Model
+
+    def fail(_model, rows):
+        raise KeyError(rows)
+
+    client.get("/health/ready")
+    monkeypatch.setattr(Model, "answer", fail)
+    answer = client.post("/predict", json={"rows": [ROW | {"temp_c": 12.34}]})
+
+    body = problem(answer, "internal")
+    (record,) = caplog.records
+    message = record.getMessage()
+    assert answer.headers["X-Request-ID"] in message
+    assert "KeyError" in message
+    for text in (message, json.dumps(body)):
+        assert "12.34" not in text
+    assert "Traceback" not in answer.text
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_a_model_that_fails_on_its_example_is_not_ready(client, monkeypatch):
+    from companion.serving.model import Model
+
+    client.get("/health/ready")
+    monkeypatch.setattr(Model, "answer", lambda *_: 1 / 0)
+
+    answer = client.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert "ZeroDivisionError" in answer.json["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    "options", [{"log_failure": "ignore"}, {"max_rows": 0}, {"max_body_bytes": 0}]
+)
+def test_options_that_make_no_sense_are_refused(rain_model, store, options):
+    with pytest.raises(SettingError):
+        create_app(rain_model, store=store, **options)
+
+
+def test_the_answer_leaves_after_the_record_is_on_disk(rain_model, store, tmp_path):
+    """The journal's file holds the id before the client sees it."""
+    client = create_app(rain_model, store=store).test_client()
+    answer = client.post("/predict", json={"rows": [ROW]})
+
+    (file,) = (tmp_path / "log.db.journal").glob("*.jsonl")
+    assert answer.json["predictions"][0]["id"] in file.read_text()
