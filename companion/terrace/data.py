@@ -224,12 +224,14 @@ def _parse_date(text: str) -> date | None:
 
 
 def _parse_number(text: str) -> float | None:
-    # float() also takes "1_000", which in a CSV is a typing error.
+    # float() also takes "1_000", which in a CSV is a typing error. NaN and
+    # infinity get through here and then lie outside every range.
+    if "_" in text:
+        return None
     try:
-        number = float(text) if "_" not in text else math.nan
+        return float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
 
 
 def _shorten(text: str) -> str:

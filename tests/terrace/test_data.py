@@ -137,6 +137,12 @@ def test_a_broken_row_is_named_with_line_column_value_and_what_was_expected(
     assert "more problem" not in str(caught.value)
 
 
+def test_a_day_as_warm_at_night_as_at_noon_is_fine(tmp_path):
+    path = write(tmp_path, HEADER, "2012/01/01,0.0,5.0,5.0,0.0,fog")
+
+    assert load_weather(path).iloc[0].tolist() == [0.0, 5.0, 5.0, 0.0, "fog"]
+
+
 def test_further_problems_are_counted(tmp_path):
     path = write(
         tmp_path,
