@@ -78,6 +78,10 @@ class JournalFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file and its lock."""
         self._file.close()
 
     def batches(self, offset: int) -> Iterator[Batch]:

@@ -204,7 +204,7 @@ def test_set_aside_lines_come_in_when_mended_and_renamed(
 
 
 def test_two_shippers_at_once_store_each_record_once(store_url, folder, predictions):
-    for i in range(3):
+    for i in range(4):
         write_dead_file(
             folder, b"".join(map(encode_record, predictions(700, f"dead{i}")))
         )

@@ -12,6 +12,8 @@ import pytest
 
 from companion.errors import JournalError
 from companion.store import Journal, Shipper, read_predictions
+from companion.store._files import JournalFile
+from companion.store._lock import take_lock
 from companion.store.journal import SUFFIX
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
@@ -312,6 +314,30 @@ def test_a_disk_that_fails_in_fsync_is_an_error(folder, predictions, monkeypatch
 
     with pytest.raises(JournalError, match="Input/output error"):
         Journal(folder, fsync=True).append(predictions(1))
+
+
+@pytest.mark.parametrize("shipper_is", ["ahead", "at it"])
+def test_a_new_file_that_a_shipper_takes_for_a_dead_one_is_given_up(
+    folder, sqlite_url, predictions, monkeypatch, shipper_is
+):
+    """Between its making and its lock a file looks as if nobody writes it."""
+    held = []
+
+    def come_between(descriptor):
+        if not held:
+            [path] = folder.iterdir()
+            held.append(JournalFile(path))
+            if shipper_is == "ahead":
+                held[0].remove()
+                held[0].close()
+        return take_lock(descriptor)
+
+    monkeypatch.setattr("companion.store.journal.take_lock", come_between)
+    Journal(folder).append(predictions(1))
+    held[0].remove()
+    held[0].close()
+
+    assert Shipper(sqlite_url, folder).ship().shipped == 1
 
 
 def test_a_shipper_beside_new_files_takes_none_from_its_writer(

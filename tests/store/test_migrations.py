@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -157,9 +158,31 @@ def test_first_starts_at_once_do_not_disturb_each_other(store_url):
     database.close()
 
 
+def test_a_first_start_waits_for_another_that_is_writing(tmp_path):
+    """SQLite itself refuses the switch to WAL at once, whatever its timeout."""
+    other = sqlite3.connect(
+        tmp_path / "log.db", isolation_level=None, check_same_thread=False
+    )
+    other.execute("BEGIN IMMEDIATE")
+    database = Database(f"sqlite:///{tmp_path}/log.db")
+
+    with ThreadPoolExecutor(1) as pool:
+        start = pool.submit(migrate, database)
+        time.sleep(0.2)
+        waits = not start.done()
+        other.execute("ROLLBACK")
+        start.result(timeout=10)
+
+    assert waits
+    assert read_all(database, "SELECT number FROM schema_migrations") == [(1,)]
+    other.close()
+    database.close()
+
+
 def test_first_starts_of_processes_at_once_do_not_disturb_each_other(sqlite_url):
     code = """
 import sys
+import time
 from companion.store import Shipper
 sys.stdin.read()
 Shipper(sys.argv[1]).prepare()
@@ -168,9 +191,9 @@ Shipper(sys.argv[1]).prepare()
         subprocess.Popen(
             [sys.executable, "-c", code, sqlite_url], stdin=subprocess.PIPE
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
     for process in processes:
         process.stdin.close()
 
-    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+    assert [process.wait(timeout=60) for process in processes] == [0, 0]
