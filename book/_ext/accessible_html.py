@@ -79,8 +79,10 @@ def mend(page: str) -> str:
     _let_visible_text_name_buttons(soup)
     _hide_theme_icons(soup)
     _name_sidebar(soup)
+    _name_page_toggles(soup)
     _list_bibliography(soup)
     _empty_headers_to_cells(soup)
+    _drop_repeated_ids(soup)
     return str(soup)
 
 
@@ -161,6 +163,14 @@ def _name_sidebar(soup: BeautifulSoup) -> None:
         sidebar["aria-label"] = "Book navigation"
 
 
+def _name_page_toggles(soup: BeautifulSoup) -> None:
+    # The arrow that unfolds a part of the contents has no name at all.
+    for summary in soup.select("li.has-children > details > summary"):
+        link = summary.find_previous("a")
+        title = link.get_text(" ", strip=True) if link else "this page"
+        summary["aria-label"] = f"Pages below {title}"
+
+
 def _list_bibliography(soup: BeautifulSoup) -> None:
     # A list may hold list items only.
     for entry in soup.select("[role=list] > [role=doc-biblioentry]"):
@@ -174,3 +184,9 @@ def _empty_headers_to_cells(soup: BeautifulSoup) -> None:
             header.name = "td"
             if header.has_attr("scope"):
                 del header["scope"]
+
+
+def _drop_repeated_ids(soup: BeautifulSoup) -> None:
+    # sphinx-exercise gives the same id to the inside of every exercise.
+    for inside in soup.select("#exercise-content, #solution-content"):
+        del inside["id"]

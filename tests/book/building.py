@@ -27,12 +27,14 @@ def copy_sources(folder: Path) -> None:
 
 def build_book(folder: Path) -> subprocess.CompletedProcess[str]:
     """Build the book in a folder; what the build says is in `stdout`."""
-    # Not from the search path: that may hold another environment's command.
-    program = shutil.which("jupyter-book", path=str(Path(sys.executable).parent))
+    # As in an activated environment: cells run commands of this one by name.
+    scripts = str(Path(sys.executable).parent)
+    search = os.pathsep.join([scripts, os.environ.get("PATH", "")])
+    program = shutil.which("jupyter-book", path=search)
     assert program is not None, "the development environment has jupyter-book"
     return subprocess.run(
         [program, "build", str(folder), "--all", "-W", "-n", "--keep-going"],
-        env=os.environ | _QUIET,
+        env=os.environ | _QUIET | {"PATH": search},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -46,9 +46,23 @@ def accessible_html():
             id="sidebar",
         ),
         pytest.param(
+            '<li class="has-children"><a href="#">Reference</a>'
+            "<details><summary><i></i></summary></details></li>",
+            '<li class="has-children"><a href="#">Reference</a>'
+            '<details><summary aria-label="Pages below Reference"><i></i></summary>'
+            "</details></li>",
+            id="page toggle",
+        ),
+        pytest.param(
             '<div role="list"><div role="doc-biblioentry">A</div></div>',
             '<div role="list"><div role="listitem">A</div></div>',
             id="bibliography",
+        ),
+        pytest.param(
+            '<section id="exercise-content">A</section>'
+            '<section id="exercise-content">B</section>',
+            "<section>A</section><section>B</section>",
+            id="id twice",
         ),
         pytest.param(
             "<table><tr><th></th><th>rain</th></tr></table>",
