@@ -5,12 +5,13 @@ them into SQLite or PostgreSQL, each once. :func:`read_predictions` asks.
 """
 
 from companion.store.address import journal_folder
-from companion.store.delivery import Shipper, ShipReport, count_waiting, ship
+from companion.store.delivery import Shipper, ShipReport, ship
 from companion.store.following import follow
 from companion.store.journal import Journal
 from companion.store.queries import read_predictions
 from companion.store.records import Prediction, Record
 from companion.store.times import parse_time
+from companion.store.waiting import count_waiting
 
 __all__ = [
     "Journal",

@@ -22,7 +22,7 @@ from companion.store.migrations import migrate
 from companion.store.records import Record
 from companion.store.schema import OFFSETS, RECORD_TABLES
 
-__all__ = ["ShipReport", "Shipper", "count_waiting", "ship"]
+__all__ = ["ShipReport", "Shipper", "ship"]
 
 Progress = Callable[[int], None]
 
@@ -256,60 +256,6 @@ def ship(
         return shipper.ship(progress)
     finally:
         shipper.close()
-
-
-def count_waiting(store_url: str, folder: str | Path | None = None) -> int:
-    """Count the lines of the journal that are not in the database yet.
-
-    Parameters
-    ----------
-    store_url : str
-        Address of the store.
-    folder : str or Path, optional
-        Folder of the journal; by default the one that belongs to the store.
-
-    Returns
-    -------
-    int
-        Whole lines that wait, >= 0.
-
-    Raises
-    ------
-    StoreError
-        If the database or a file cannot be read.
-    """
-    files = list_files(journal_folder(store_url, folder))
-    if not files:
-        return 0
-    offsets = _read_offsets(store_url)
-    waiting = 0
-    for path in files:
-        try:
-            with path.open("rb") as file:
-                file.seek(offsets.get(path.name, 0))
-                waiting += sum(line.endswith(b"\n") and line != b"\n" for line in file)
-        except FileNotFoundError:
-            continue  # delivered since
-        except OSError as err:
-            raise JournalError(
-                f"The journal file {path} cannot be read: {err.strerror or err}. "
-                "Mend its rights."
-            ) from err
-    return waiting
-
-
-def _read_offsets(store_url: str) -> dict[str, int]:
-    try:
-        database = Database(store_url, must_exist=True)
-    except StoreError:
-        return {}  # no file yet: everything waits
-    try:
-        migrate(database)
-        with database.read() as connection:
-            rows = connection.execute(select(OFFSETS.c.file, OFFSETS.c.offset))
-            return {row.file: row.offset for row in rows}
-    finally:
-        database.close()
 
 
 def _insert_new(
