@@ -63,13 +63,17 @@ def serve_with_gunicorn(
     _import_early(folder)
     application = _Application(config, listener, shipper, greeting)
     shipper.keep_running()
+    arbiter = os.getpid()
     try:
         _Arbiter(application).run()
     except SystemExit as end:
-        if end.code:
+        # A worker is a fork that ends by the same exception, and what follows
+        # is the arbiter's alone.
+        if os.getpid() != arbiter or end.code:
             raise
     finally:
-        shipper.stop()
+        if os.getpid() == arbiter:
+            shipper.stop()
     application.raise_failure()
 
 

@@ -1,0 +1,33 @@
+"""Run the benchmarks: ``python tests/benchmarks/run.py [import] [serving]``.
+
+Each prints its figures beside those of its peer, measured in the same run.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import bench_import
+import bench_serving
+
+BENCHMARKS = {
+    "import": ("Import time", bench_import.run),
+    "serving": ("One-row POST, one worker, 8 connections", bench_serving.run),
+}
+
+
+def main(names: Sequence[str]) -> int:
+    """Run the named benchmarks, or all."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.stderr.write(f"Unknown: {unknown}. There are: {list(BENCHMARKS)}.\n")
+        return 2
+    for name in names or BENCHMARKS:
+        title, run = BENCHMARKS[name]
+        sys.stdout.write(f"{title}\n")
+        sys.stdout.flush()
+        run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

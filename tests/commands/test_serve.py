@@ -1,0 +1,73 @@
+import pytest
+
+from companion.cli import main
+from companion.processes import free_port
+from companion.settings import SETTINGS
+
+OPTIONS = ("host", "port", "workers", "threads", "store", "journal")
+OPTIONS += ("max-rows", "max-body", "log-failure")
+
+
+def test_help_names_each_option_with_its_variable_and_default(capsys):
+    assert main(["serve", "--help"]) == 0
+
+    words = " ".join(capsys.readouterr().out.split())
+    assert "Example: companion serve" in words
+    for name in OPTIONS:
+        setting = SETTINGS[name]
+        assert f"--{name}" in words
+        assert setting.variable in words
+        if setting.default is not None:
+            assert f"default: {setting.default}" in words
+
+
+def test_a_folder_that_is_missing_is_one_sentence(capsys, tmp_path):
+    assert main(["serve", str(tmp_path / "nowhere")]) == 1
+
+    (sentence,) = capsys.readouterr().err.strip().splitlines()
+    assert sentence.startswith(f"Error: There is no model folder {tmp_path}")
+    assert "companion train" in sentence
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["m", "--port", "70000"],
+        ["m", "--workers", "0"],
+        ["m", "--threads", "0"],
+        ["m", "--max-rows", "0"],
+        ["m", "--log-failure", "shrug"],
+    ],
+)
+def test_words_that_make_no_sense_are_refused_by_name(capsys, words):
+    assert main(["serve", *words]) == 2
+
+    assert "Usage: companion serve" in capsys.readouterr().err
+
+
+def test_a_store_that_is_no_database_is_refused_before_anything_starts(
+    capsys, rain_model
+):
+    words = ["serve", str(rain_model), "--store", "mysql://u:secret@host/x"]
+
+    assert main([*words, "--port", str(free_port())]) == 1
+
+    said = capsys.readouterr()
+    assert "SQLite or PostgreSQL" in said.err
+    assert "secret" not in said.err + said.out
+
+
+def test_a_missing_library_is_named_with_its_extra(capsys, monkeypatch, rain_model):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *rest: None if name == "gunicorn" else find(name, *rest),
+    )
+
+    assert main(["serve", str(rain_model), "--port", str(free_port())]) == 1
+
+    assert "mlops-companion[serving]" in capsys.readouterr().err
