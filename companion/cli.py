@@ -6,7 +6,6 @@ works without any extra.
 """
 
 import importlib
-import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -64,7 +63,7 @@ class _LazyGroup(click.Group):
 @click.pass_context
 def _group(ctx: click.Context, *, debug: bool) -> None:
     """Track, serve and watch models; the companion of the MLOps book."""
-    ctx.obj = {"debug": debug}
+    ctx.obj["debug"] = debug
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,10 +80,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 done, 1 something is wrong and the message says what,
         2 the command's words are off, 70 a defect of ours, 130 interrupted.
     """
-    words = sys.argv[1:] if argv is None else list(argv)
-    debug = "--debug" in words or bool(os.environ.get("COMPANION_DEBUG"))
+    state = {"debug": False}
     try:
-        result = _group.main(args=words, prog_name="companion", standalone_mode=False)
+        result = _group.main(
+            args=None if argv is None else list(argv),
+            prog_name="companion",
+            standalone_mode=False,
+            obj=state,
+        )
     except click.ClickException as err:
         err.show()
         return err.exit_code
@@ -92,12 +95,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         click.echo("Interrupted.", err=True)
         return 130
     except CompanionError as err:
-        if debug:
+        if state["debug"]:
             traceback.print_exc()
         click.echo(f"Error: {err}", err=True)
         return 1
     except Exception as err:  # noqa: BLE001 - the last resort: words, not a traceback
-        if debug:
+        if state["debug"]:
             traceback.print_exc()
         click.echo(
             f"Error: {type(err).__name__}: {err}. This is a defect of companion. "

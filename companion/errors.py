@@ -55,7 +55,7 @@ class MissingExtraError(CompanionError, ImportError):
     def __init__(self, part: str, *, library: str, extra: str) -> None:
         super().__init__(
             f"{part} needs {library}, which is not installed. "
-            f"Install it with: pip install 'mlops-companion[{extra}]'"
+            f'Install it with: pip install "mlops-companion[{extra}]"'
         )
         self.part = part
         self.library = library

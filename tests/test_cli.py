@@ -126,6 +126,31 @@ def test_the_variable_adds_the_traceback_as_well(failing_command, capsys, monkey
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_variable_set_to_0_adds_none(failing_command, capsys, monkeypatch):
+    monkeypatch.setenv("COMPANION_DEBUG", "0")
+    failing_command(DataError("the file is empty"))
+
+    assert main(["doctor"]) == 1
+
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_hears_no_complaint():
+    """As in `companion --help | head -1`; click ends the command with 1."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "companion", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+
+    complaints = process.stderr.read()
+    process.stderr.close()
+
+    process.wait()
+    assert complaints == b""
+
+
 def test_an_interrupt_ends_with_130(failing_command, capsys):
     failing_command(KeyboardInterrupt())
 

@@ -57,7 +57,7 @@ def test_a_missing_extra_names_part_library_and_what_to_install():
 
     assert str(error) == (
         "`companion train` needs mlflow, which is not installed. "
-        "Install it with: pip install 'mlops-companion[tracking]'"
+        'Install it with: pip install "mlops-companion[tracking]"'
     )
     assert (error.part, error.library, error.extra) == (
         "`companion train`",

@@ -147,7 +147,7 @@ def test_a_command_whose_extra_is_missing_says_so_in_one_sentence(
     (line,) = result.stderr.splitlines()
     assert line.startswith("Error: ")
     assert " needs " in line
-    assert line.endswith(f"Install it with: pip install 'mlops-companion[{extra}]'")
+    assert line.endswith(f'Install it with: pip install "mlops-companion[{extra}]"')
     assert list(tmp_path.iterdir()) == []
 
 
