@@ -126,6 +126,12 @@ def test_the_row_of_the_readme_has_the_columns_of_the_model():
         assert lowest <= value <= highest
 
 
+def test_the_binder_badge_opens_a_chapter():
+    (path,) = re.findall(r"urlpath=lab/tree/([^)]+)\)", read("README.md"))
+
+    assert "\nkernelspec:" in read(path)
+
+
 # Addresses and versions
 
 
