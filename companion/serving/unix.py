@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
 
 from companion.errors import CompanionError, ModelError
 from companion.serving.app import MODEL_SOURCE
@@ -30,6 +31,7 @@ _GRACEFUL_S = 30
 # A worker that does not move for this long is replaced; loading a large model
 # is no reason.
 _TIMEOUT_S = 120
+_ENDING_POLL_S = 0.2
 _LONGEST_MESSAGE = 4096  # bytes, which a pipe takes in one piece
 
 
@@ -110,7 +112,7 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         settings = {
             "bind": f"fd://{self._descriptor}",
             "workers": config.workers,
-            "worker_class": "gthread",
+            "worker_class": _Worker,
             "threads": config.threads,
             "keepalive": _KEEP_ALIVE_S,
             "graceful_timeout": _GRACEFUL_S,
@@ -160,6 +162,29 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         os.write(self._write_end, message)
         os.kill(os.getppid(), signal.SIGTERM)
         sys.exit(0)
+
+
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's worker, ending as soon as the running requests are answered.
+
+    gunicorn 26 waits for clients that only hold their connection, for half a
+    minute; and when its arbiter was killed it goes on to answer them.
+    """
+
+    def is_parent_alive(self) -> bool:
+        if not super().is_parent_alive():
+            self.alive = False
+        return bool(self.alive)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        if self.alive:
+            super().wait_for_and_dispatch_events(timeout)
+            return
+        for connection in self.keepalived_conns:
+            connection.timeout = 0.0  # long ago on the clock of `murder_keepalived`
+        self.murder_keepalived()
+        if self.nr_conns > 0:
+            super().wait_for_and_dispatch_events(min(timeout, _ENDING_POLL_S))
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types

@@ -1,5 +1,6 @@
 """`companion serve` as a program: start, signals, and what it leaves behind."""
 
+import http.client
 import json
 import os
 import signal
@@ -100,6 +101,20 @@ def test_the_end_lets_running_requests_finish_and_leaves_nothing(
     assert set(logged_ids(tmp_path)) == {answered, last_id}
     assert count_waiting(store) == 0
     assert "Traceback" not in server.output()
+
+
+def test_a_client_that_only_holds_its_connection_delays_nothing(start):
+    server = start()
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    connection.request("GET", "/health/live")
+    assert connection.getresponse().read() == b'{"live":true}'
+
+    began = time.monotonic()
+    code = server.stop()
+
+    connection.close()
+    assert code == 0
+    assert time.monotonic() - began < 10  # gunicorn alone: 15 to 30 seconds
 
 
 def test_it_says_where_it_listens_and_how_to_stop_it(start, store):
