@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from companion import __version__
 from companion.errors import CompanionError, SettingError
@@ -230,7 +231,12 @@ def _read_body() -> object:
     # The header as nearly every client writes it needs no parsing.
     if environ.get("CONTENT_TYPE") != JSON_TYPE or "HTTP_CONTENT_ENCODING" in environ:
         _check_content_type()
-    return read_json(request.get_data(cache=False))
+    content = request.get_data(cache=False)
+    # Without a declared length, Werkzeug cuts a body that is too long.
+    limit = request.max_content_length or float("inf")
+    if request.content_length is None and len(content) >= limit:
+        raise RequestEntityTooLarge
+    return read_json(content)
 
 
 def _check_content_type() -> None:

@@ -1,3 +1,4 @@
+import io
 import json
 import logging
 import shutil
@@ -119,6 +120,22 @@ def test_a_bad_body_gets_its_problem(client, path, content, headers, slug):
     assert ("error_code" in body) == (path == "/invocations")
     if path == "/invocations":
         assert body["message"] == body["detail"]
+
+
+def test_a_body_of_undeclared_length_is_not_cut_but_refused(client):
+    """Without the padding's end the first bytes alone would be valid JSON."""
+    content = json.dumps({"rows": [ROW]}).encode()
+
+    def send_in_chunks(body):
+        return client.post(
+            "/predict",
+            input_stream=io.BytesIO(body),
+            content_type="application/json",
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+
+    assert send_in_chunks(content).status_code == 200
+    problem(send_in_chunks(content + b" " * 1024 * 1024 + b"}"), "body-too-large")
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 5000])
