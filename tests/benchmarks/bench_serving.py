@@ -78,6 +78,14 @@ def make_model(place: Path) -> tuple[Path, dict[str, float]]:
     return model, dict(zip(split["columns"], split["data"][0], strict=True))
 
 
+def lab_program() -> str:
+    """Return the thirty lines of Flask, as Lab 1 shows them."""
+    chapter = (ROOT / "book" / "module1" / "lab1.md").read_text("utf-8")
+    _, _, rest = chapter.partition("%%writefile flask_thirty_lines.py\n")
+    program, _, _ = rest.partition("\n```\n")
+    return program
+
+
 def _take_turns(peers: Sequence[Peer]) -> dict[str, list[float]]:
     rates: dict[str, list[float]] = {peer.name: [] for peer in peers}
     for number in range(-1, ROUNDS):
@@ -123,10 +131,10 @@ def _flask(place: Path, model: Path, example: dict) -> Iterator[Peer]:
     words += ["--worker-class", "gthread", "--threads", str(THREADS)]
     words += ["--log-level", "warning", "--no-control-socket"]
     body = _write(place / "flask.json", {"row": list(example.values())})
+    (place / "flask_thirty_lines.py").write_text(lab_program(), "utf-8")
     with start_background(
         [
-            *(sys.executable, "-m", "gunicorn", *words),
-            *("--chdir", ROOT / "book" / "module1"),
+            *(sys.executable, "-m", "gunicorn", *words, "--chdir", place),
             f"flask_thirty_lines:create_app({str(model)!r})",
         ]
     ):

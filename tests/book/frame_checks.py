@@ -98,12 +98,25 @@ def _part_complaints(
     box = range(sections[last - 1][1], sections[last][1])
     if not any(d.name == "admonition" and d.line in box for d in directives(tokens)):
         complaints.append("no admonition, the box, in the section 'Take it to work'")
-    head = _text_before(tokens, sections[3][1])
-    if not re.search(r"\b\d+ minutes\b", head):
-        complaints.append("no time as '90 minutes' before the body")
+    complaints += _time_complaints(tokens, _text_before(tokens, sections[3][1]))
     if tokens[_title_index(tokens) - 1].type != "myst_target":
         complaints.append("no label such as (ch-drift)= right above the title")
     return complaints
+
+
+def _time_complaints(tokens: Sequence[Token], head: str) -> list[str]:
+    promised = re.search(r"\b(\d+) minutes\b", head)
+    if not promised:
+        return ["no time as '90 minutes' before the body"]
+    # A section may begin with its own share: *10 minutes.*
+    shares = [
+        int(share[1])
+        for token in tokens
+        if (share := re.match(r"\*(\d+) minutes\.\*", token.content))
+    ]
+    if shares and sum(shares) != int(promised[1]):
+        return [f"{promised[1]} minutes promised, the sections take {sum(shares)}"]
+    return []
 
 
 def _text_before(tokens: Sequence[Token], line: int) -> str:

@@ -116,6 +116,7 @@ def test_a_cell_that_reaches_for_what_is_not_public_is_found(line, complaint):
         ("## A body\n", "### A body\n", "no body"),
         ("## A body\n", "## Summary\n", "two sections 'Summary'"),
         ("5 minutes", "a while", "no time"),
+        ("The slope", "*7 minutes.*\nThe slope", "5 minutes promised"),
         ("(ch-small)=\n", "", "no label"),
         ("- name a setting.\n", "", "1 objectives"),
         ("- A line needs two points.\n", "", "2 objectives, but 1 answers"),

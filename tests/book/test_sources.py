@@ -9,7 +9,6 @@ from frame_checks import frame_complaints, is_chapter, toc_complaints
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "book").rglob("*.md"))
 CHAPTERS = [page for page in PAGES if is_chapter(page)]
-PROGRAMS = sorted((ROOT / "book").glob("module*/*.py"))
 
 
 def _name(path: Path) -> str:
@@ -28,8 +27,3 @@ def test_a_chapter_has_every_part_of_the_frame(chapter):
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_cells_import_only_public_names_of_the_package(page):
     assert import_complaints(code_cells(page.read_text("utf-8"))) == []
-
-
-@pytest.mark.parametrize("program", PROGRAMS, ids=_name)
-def test_programs_beside_chapters_import_only_public_names(program):
-    assert import_complaints([program.read_text("utf-8")]) == []
