@@ -127,7 +127,7 @@ def _format_table(model: "Evaluation", naive: "Evaluation") -> str:
                 f"{model.cost_eur.mean:.1f}",
                 f"{naive.cost_eur.mean:.1f}",
             ),
-            row("  95 % interval", interval(model.cost_eur), interval(naive.cost_eur)),
+            row("  95% interval", interval(model.cost_eur), interval(naive.cost_eur)),
         )
     )
 
@@ -136,7 +136,7 @@ def _word_difference(difference: "Interval") -> str:
     more_or_less = "more" if difference.mean > 0 else "less"
     sentence = (
         f"A day costs {abs(difference.mean):.1f} EUR {more_or_less} with the model "
-        f"than with the naive rule (95 % interval {difference.low:+.1f} to "
+        f"than with the naive rule (95% interval {difference.low:+.1f} to "
         f"{difference.high:+.1f} EUR)."
     )
     if difference.low <= 0 <= difference.high:

@@ -39,7 +39,7 @@ def test_it_says_how_the_model_did_against_the_naive_rule(trained):
     assert table["accuracy"].split() == ["0.72", "0.74"]
     assert float(table["AUC"].split()[0]) == pytest.approx(0.78, abs=0.015)
     assert "cost, EUR a day" in table
-    assert "95 % interval" in result.stdout
+    assert "95% interval" in result.stdout
 
 
 def test_the_difference_in_cost_agrees_with_the_two_costs(trained):
