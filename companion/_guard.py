@@ -41,7 +41,8 @@ def main(log: Path, command: list[str]) -> int:
     watcher.start()
     code: int = program.wait()
     _kill_rest(program.pid)
-    return code
+    # As a shell says it: a process cannot end with a negative code itself.
+    return code if code >= 0 else 128 - code
 
 
 def _end_with_pipe(program: subprocess.Popen[bytes], log: Path) -> None:

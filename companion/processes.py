@@ -125,7 +125,8 @@ class BackgroundProcess:
         log, name = tempfile.mkstemp(prefix="companion-", suffix=".log")
         self._log = Path(name)
         self._guard = subprocess.Popen(
-            [sys.executable, "-m", "companion._guard", name, *command],
+            # -P: not a companion.py that happens to lie in the working folder.
+            [sys.executable, "-P", "-m", "companion._guard", name, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -211,10 +212,10 @@ class BackgroundProcess:
         Returns
         -------
         int
-            Its exit code; negative numbers are signals.
+            Its exit code; 128 plus the number of the signal that ended it.
         """
         if self.running:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(OSError):  # it may have ended meanwhile
                 _ask_to_end(self.pid)
             try:
                 self._guard.wait(timeout_s)
@@ -228,7 +229,7 @@ class BackgroundProcess:
         Returns
         -------
         int
-            Its exit code; negative numbers are signals.
+            Its exit code; 128 plus the number of the signal that ended it.
         """
         with contextlib.suppress(ProcessLookupError, PermissionError):
             _kill_group(self.pid)

@@ -131,6 +131,22 @@ def test_stop_waits_for_a_program_that_finishes_its_work():
 
 
 @POSIX
+def test_a_signal_shows_in_the_exit_code_as_in_a_shell():
+    program = start_background([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    assert program.kill() == 128 + signal.SIGKILL
+
+
+def test_a_file_of_the_readers_does_not_take_the_guards_place(tmp_path, monkeypatch):
+    (tmp_path / "companion.py").write_text("raise SystemExit('not me')")
+    monkeypatch.chdir(tmp_path)
+    talking = [sys.executable, "-c", "print('me')"]
+
+    with start_background(talking) as program:
+        wait_until(lambda: program.output().strip() == "me")
+
+
+@POSIX
 def test_kill_takes_the_children_of_the_program_too():
     family = (
         "import subprocess, sys, time\n"

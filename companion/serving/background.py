@@ -4,11 +4,13 @@ The server is the real one, `companion serve`, in a process of its own; it ends
 with the block, the kernel or the script that started it.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from companion.processes import BackgroundProcess, free_port, start_background
+from companion.settings import SETTINGS
 
 __all__ = ["serve_in_background"]
 
@@ -49,10 +51,14 @@ def serve_in_background(
         it printed.
     """
     port = free_port() if port is None else port
-    words = ["serve", str(model), "--port", str(port), "--store", store, *options]
+    words = ["serve", str(model), "--port", str(port), *options]
     return start_background(
-        [sys.executable, "-m", "companion", *words],
+        # -P: not a companion.py that happens to lie in the working folder.
+        [sys.executable, "-P", "-m", "companion", *words],
         url=f"http://127.0.0.1:{port}",
         ready_path="/health/ready",
         timeout_s=timeout_s,
+        # Not among the words, which every user of the machine can read: the
+        # address may hold a password.
+        environ={**os.environ, SETTINGS["store"].variable: store},
     )
