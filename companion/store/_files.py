@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -28,14 +28,15 @@ class Batch:
     ----------
     records : list of Record
         What the lines hold.
-    unreadable : list of bytes
-        The lines that hold no record, as they are.
+    unreadable : dict of int to bytes
+        The lines that hold no record, as they are, each under the place where
+        it begins, in bytes.
     end : int
         Place in the file after the last of the lines, in bytes.
     """
 
     records: list[Record]
-    unreadable: list[bytes]
+    unreadable: dict[int, bytes]
     end: int
 
 
@@ -102,7 +103,8 @@ class JournalFile:
             offset = batch.end
 
     def _read(self, offset: int) -> Batch:
-        batch = Batch(records=[], unreadable=[], end=offset)
+        records: list[Record] = []
+        unreadable: dict[int, bytes] = {}
         end = offset
         self._file.seek(offset)
         for _ in range(_BATCH_LINES):
@@ -110,20 +112,20 @@ class JournalFile:
             whole = line.endswith(b"\n") or (self.orphaned and line)
             if not whole or end - offset >= _BATCH_BYTES:
                 break
-            end += len(line)
             if line.strip():
                 try:
-                    batch.records.append(decode_record(line))
+                    records.append(decode_record(line))
                 except ValueError:
-                    batch.unreadable.append(line)
-        return Batch(records=batch.records, unreadable=batch.unreadable, end=end)
+                    unreadable[end] = line
+            end += len(line)
+        return Batch(records=records, unreadable=unreadable, end=end)
 
-    def set_aside(self, lines: list[bytes]) -> Path:
+    def set_aside(self, lines: Iterable[bytes]) -> Path:
         """Keep lines that hold no record in a file beside this one.
 
         Parameters
         ----------
-        lines : list of bytes
+        lines : iterable of bytes
             What to keep.
 
         Returns

@@ -8,7 +8,7 @@ may work on one journal: a record that comes twice is passed over.
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +78,9 @@ class Shipper:
         # How far each file is known to have been read. Behind the database's
         # own account at worst, and then a record comes twice.
         self._offsets: dict[str, int] = {}
+        # Up to where each file's unreadable lines have been set aside. Not the
+        # database's business: a batch that is tried again has none twice.
+        self._set_aside: dict[str, int] = {}
 
     def prepare(self) -> None:
         """Connect, and bring the tables up to date.
@@ -130,18 +133,52 @@ class Shipper:
             journal. JournalError if a file of the journal cannot be read; all
             others are shipped.
         """
+        report, failures = self.ship_readable(progress)
+        if failures:
+            path, reason = next(iter(failures.items()))
+            count = "1 file" if len(failures) == 1 else f"{len(failures)} files"
+            raise JournalError(
+                f"{count} of the journal cannot be read; the first is {path}: "
+                f"{reason}. Mend its rights and run `companion ship` again."
+            )
+        return report
+
+    def ship_readable(
+        self, progress: Progress | None = None
+    ) -> tuple[ShipReport, Mapping[Path, str]]:
+        """Bring everything that can be read now into the database.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called after each batch with the bytes of journal that it took.
+
+        Returns
+        -------
+        ShipReport
+            What was done.
+        mapping of Path to str
+            The files that cannot be read or tidied up, and why.
+
+        Raises
+        ------
+        StoreError
+            If the database cannot be used; what is not in it yet stays in the
+            journal. JournalError if the journal's folder cannot be read.
+        """
         report = ShipReport()
-        failures = []
+        failures: dict[Path, str] = {}
         try:
             for path in list_files(self.folder):
                 try:
-                    report += self._ship_file(path, progress or (lambda _: None))
+                    for done in self._ship_file(path, progress):
+                        report += done
                 except FileNotFoundError:
                     continue  # another shipper has delivered it since
                 except StoreError:
                     raise
                 except OSError as err:
-                    failures.append(f"{path}: {err.strerror or err}")
+                    failures[path] = err.strerror or str(err)
         except StoreError:
             # The next call begins afresh: the database may be another by then.
             self.close()
@@ -149,12 +186,7 @@ class Shipper:
         finally:
             if self._database is not None:
                 self._database.rest()
-        if failures:
-            raise JournalError(
-                f"{len(failures)} files of the journal cannot be read; the first is "
-                f"{failures[0]}. Mend its rights and run `companion ship` again."
-            )
-        return report
+        return report, failures
 
     def close(self) -> None:
         """Give the connection back; a later call connects again."""
@@ -163,30 +195,30 @@ class Shipper:
             self._database = None
         self._offsets.clear()
 
-    def _ship_file(self, path: Path, progress: Progress) -> ShipReport:
-        report = ShipReport()
+    def _ship_file(self, path: Path, progress: Progress | None) -> Iterator[ShipReport]:
         with JournalFile(path) as file:
             begin = self._offset(path.name)
             for batch in file.batches(begin):
-                if batch.unreadable:
-                    beside = file.set_aside(batch.unreadable)
-                    _logger.warning(
-                        "%d lines of the journal hold no record and were set aside "
-                        "in %s.",
-                        len(batch.unreadable),
-                        beside,
-                    )
-                report += self._ship_batch(path.name, batch)
-                progress(batch.end - begin)
+                yield self._ship_batch(file, path.name, batch)
+                if progress is not None:
+                    progress(batch.end - begin)
                 self._offsets[path.name] = begin = batch.end
             if file.orphaned:
                 self._forget(path.name)
-                file.remove()
+                self._remove(file, path.name, begin)
             elif not path.exists():
                 self._forget(path.name)  # another shipper has removed it since
-        return report
+                self._set_aside.pop(path.name, None)
 
-    def _ship_batch(self, name: str, batch: Batch) -> ShipReport:
+    def _remove(self, file: JournalFile, name: str, end: int) -> None:
+        try:
+            file.remove()
+        except OSError:
+            self._offsets[name] = end  # it stays: not all of it again each time
+            raise
+        self._set_aside.pop(name, None)
+
+    def _ship_batch(self, file: JournalFile, name: str, batch: Batch) -> ShipReport:
         if not batch.records and not batch.unreadable:
             return ShipReport()  # blank lines, which may be read again
         by_table: dict[str, list[Record]] = defaultdict(list)
@@ -197,11 +229,26 @@ class Shipper:
             for table, records in by_table.items():
                 shipped += len(_insert_new(connection, table, records))
             _advance(connection, name, batch.end)
+            # Last, so that a database that refuses the batch leaves no line in
+            # there; yet before the commit, after which nobody reads them again.
+            self._keep_unreadable(file, name, batch)
         return ShipReport(
             shipped=shipped,
             duplicates=len(batch.records) - shipped,
             set_aside=len(batch.unreadable),
         )
+
+    def _keep_unreadable(self, file: JournalFile, name: str, batch: Batch) -> None:
+        done = self._set_aside.get(name, 0)
+        lines = [line for place, line in batch.unreadable.items() if place >= done]
+        if lines:
+            beside = file.set_aside(lines)
+            self._set_aside[name] = batch.end
+            _logger.warning(
+                "%d lines of the journal hold no record and were set aside in %s.",
+                len(lines),
+                beside,
+            )
 
     def _offset(self, name: str) -> int:
         if name not in self._offsets:

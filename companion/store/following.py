@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from companion.errors import StoreError
 from companion.store.delivery import Shipper, ShipReport
@@ -20,7 +22,8 @@ def follow(
     """Ship until `stop` is set, and once more then.
 
     A store that cannot be used is tried again, less and less often, and logged
-    once per outage.
+    once per outage. A file of the journal that cannot be read holds up no other:
+    it is logged once and tried again with each shipment.
 
     Parameters
     ----------
@@ -39,15 +42,17 @@ def follow(
     Raises
     ------
     StoreError
-        If the last shipment fails; what it could not deliver stays.
+        If the last shipment finds the store out of use; what it could not
+        deliver stays.
     """
     total = ShipReport()
+    warned: Collection[Path] = ()
     pause_s = interval_s
     out_of_order = False
     while not stop.is_set():
         try:
             shipper.prepare()
-            total += shipper.ship()
+            report, failures = shipper.ship_readable()
         except StoreError as err:
             if not out_of_order:
                 _logger.warning(
@@ -56,9 +61,27 @@ def follow(
             out_of_order = True
             pause_s = min(2 * pause_s, max(_LONGEST_PAUSE_S, interval_s))
         else:
+            total += report
+            warned = _warn_of(failures, warned)
             if out_of_order:
                 _logger.warning("The log can be used again; what waited is in it.")
             out_of_order = False
             pause_s = interval_s
         stop.wait(pause_s)
-    return total + shipper.ship()
+    report, failures = shipper.ship_readable()
+    _warn_of(failures, warned)
+    return total + report
+
+
+def _warn_of(
+    failures: Mapping[Path, str], warned: Collection[Path]
+) -> Collection[Path]:
+    for path, reason in failures.items():
+        if path not in warned:
+            _logger.warning(
+                "The journal file %s cannot be read: %s. Mend its rights; what it "
+                "holds waits, and all other files are shipped.",
+                path,
+                reason,
+            )
+    return failures.keys()

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import random
 import select
@@ -9,6 +10,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,14 @@ from companion.store.records import encode_record
 
 def read_ids(store_url):
     return [p.id for p in reversed(read_predictions(store_url, limit=None))]
+
+
+def read_offsets(store_url):
+    opened = database.Database(store_url)
+    with opened.read() as connection:
+        rows = connection.exec_driver_sql("SELECT * FROM journal_offsets").all()
+    opened.close()
+    return rows
 
 
 def write_dead_file(folder, content):
@@ -91,11 +101,7 @@ def test_a_file_is_deleted_once_its_writer_is_gone_and_leaves_no_row(
 
     assert report == ShipReport()
     assert list(folder.iterdir()) == []
-    opened = database.Database(store_url)
-    with opened.read() as connection:
-        rows = connection.exec_driver_sql("SELECT * FROM journal_offsets").all()
-    opened.close()
-    assert rows == []
+    assert read_offsets(store_url) == []
 
 
 def test_a_record_that_comes_twice_is_stored_once(store_url, folder, predictions):
@@ -122,6 +128,20 @@ def test_more_than_a_batch_arrives_and_progress_is_told_in_bytes(
     assert report.shipped == 1234
     assert len(steps) == 3  # batches of 500
     assert sum(steps) == size
+
+
+def test_a_batch_of_long_lines_is_no_larger_than_a_few_mebibytes(
+    store_url, folder, predictions
+):
+    """Five hundred of them in one transaction would fill the memory."""
+    Journal(folder).append(predictions(10, inputs={"a": "x" * 2**20}))
+    steps = []
+
+    ship(store_url, folder, progress=steps.append)
+
+    assert len(read_ids(store_url)) == 10
+    assert len(steps) > 1
+    assert max(steps) < 6 * 2**20
 
 
 def test_the_last_line_of_a_living_file_is_waited_for(store_url, folder, predictions):
@@ -201,6 +221,59 @@ def test_set_aside_lines_come_in_when_mended_and_renamed(
     beside.rename(folder / f"mended{SUFFIX}")
 
     assert ship(store_url, folder) == ShipReport(shipped=1)
+
+
+def test_a_broken_line_is_set_aside_once_however_often_its_batch_is_tried(
+    sqlite_url, tmp_path, folder, predictions, monkeypatch
+):
+    monkeypatch.setattr(database, "_BUSY_S", 0.01)
+    Shipper(sqlite_url, folder).prepare()
+    [line] = map(encode_record, predictions(1))
+    path = write_dead_file(folder, b"broken\n" + line)
+    other = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    for _ in range(3):
+        with pytest.raises(StoreError, match="locked"):
+            ship(sqlite_url, folder)  # another shipper each time
+    other.execute("ROLLBACK")
+    other.close()
+    report = ship(sqlite_url, folder)
+
+    assert report == ShipReport(shipped=1, set_aside=1)
+    assert path.with_name(path.name + ".bad").read_bytes() == b"broken\n"
+
+
+def test_lines_whose_commit_failed_are_not_set_aside_again(
+    sqlite_url, folder, predictions, monkeypatch
+):
+    write = database.Database.write
+
+    @contextlib.contextmanager
+    def write_on_a_full_disk(self):
+        with write(self) as connection:
+            yield connection
+            raise StoreError("the disk is full")
+
+    journal = Journal(folder)
+    journal.append(predictions(1))
+    [path] = folder.iterdir()
+    with path.open("ab") as file:
+        file.write(b"broken\n")
+    shipper = Shipper(sqlite_url, folder)
+    shipper.prepare()
+
+    monkeypatch.setattr(database.Database, "write", write_on_a_full_disk)
+    for _ in range(3):
+        with pytest.raises(StoreError, match="full"):
+            shipper.ship()
+    monkeypatch.undo()
+    with path.open("ab") as file:
+        file.write(b"later\n")
+
+    assert shipper.ship() == ShipReport(shipped=1, set_aside=2)
+    assert path.with_name(path.name + ".bad").read_bytes() == b"broken\nlater\n"
+    journal.close()
 
 
 def test_two_shippers_at_once_store_each_record_once(store_url, folder, predictions):
@@ -396,6 +469,112 @@ def test_following_logs_an_outage_once_and_delivers_when_it_is_over(
     assert "does not exist" in caplog.messages[0]
     assert str(folder) in caplog.messages[0]
     assert "can be used again" in caplog.messages[1]
+
+
+class Pauses(threading.Event):
+    """Notes how long its waiter wants to sleep, lets it not, and ends it."""
+
+    def __init__(self, n, meanwhile=lambda _: None):
+        super().__init__()
+        self.seconds = []
+        self._n = n
+        self._meanwhile = meanwhile
+
+    def wait(self, timeout=None):
+        self.seconds.append(timeout)
+        self._meanwhile(len(self.seconds))
+        if len(self.seconds) == self._n:
+            self.set()
+        return self.is_set()
+
+
+def test_following_asks_a_store_that_is_away_less_and_less_often(
+    tmp_path, folder, predictions
+):
+    Journal(folder).append(predictions(1))
+    home = tmp_path / "later"
+    stop = Pauses(9, lambda n: home.mkdir() if n == 7 else None)
+    shipper = Shipper(f"sqlite:///{home}/log.db", folder)
+
+    report = follow(shipper, stop=stop, interval_s=1.0)
+
+    assert stop.seconds == [2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 1.0, 1.0]
+    assert report == ShipReport(shipped=1)
+    shipper.close()
+
+
+def test_following_warns_of_a_file_that_cannot_be_read_and_goes_on_as_usual(
+    store_url, folder, predictions, caplog
+):
+    folder.mkdir()
+    broken = folder / f"a-folder{SUFFIX}"
+    broken.mkdir()
+    journal = Journal(folder)
+    shipper = Shipper(store_url, folder)
+    arrived = []
+
+    def write_another(n):
+        arrived.append(len(read_ids(store_url)))
+        journal.append(predictions(1, f"later{n}"))
+        if n == 3:
+            broken.rename(folder / "mended")
+        if n == 4:
+            (folder / "mended").rename(broken)
+
+    journal.append(predictions(1))
+    stop = Pauses(5, write_another)
+    report = follow(shipper, stop=stop, interval_s=1.0)
+
+    assert stop.seconds == [1.0] * 5
+    assert arrived == [1, 2, 3, 4, 5]
+    assert report == ShipReport(shipped=6)
+    # Once until it could be read, and once more when it could not again.
+    assert len(caplog.messages) == 2
+    for message in caplog.messages:
+        assert message.startswith(f"The journal file {broken} cannot be read: ")
+        assert "all other files are shipped" in message
+    shipper.close()
+    journal.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows deletes no open file")
+def test_a_file_that_another_shipper_removes_meanwhile_leaves_no_row(
+    store_url, folder, predictions
+):
+    journal = Journal(folder)
+    journal.append(predictions(600))  # two batches
+
+    def let_another_finish(_):
+        journal.close()
+        ship(store_url, folder)
+
+    ship(store_url, folder, progress=let_another_finish)
+
+    assert list(folder.iterdir()) == []
+    assert len(read_ids(store_url)) == 600
+    assert read_offsets(store_url) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
+def test_a_file_that_cannot_be_removed_is_not_shipped_over_and_over(
+    store_url, folder, predictions, monkeypatch
+):
+    """Such as in a folder that may only be read."""
+    write_dead_file(folder, b"".join(map(encode_record, predictions(3))))
+    shipper = Shipper(store_url, folder)
+
+    def refuse(self, **_):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuse)
+        reports = [shipper.ship_readable()[0] for _ in range(3)]
+
+    assert reports == [ShipReport(shipped=3), ShipReport(), ShipReport()]
+    assert shipper.ship() == ShipReport()
+    assert list(folder.iterdir()) == []
+    assert read_offsets(store_url) == []
+    shipper.close()
 
 
 def test_following_ships_once_more_after_it_was_stopped(store_url, folder, predictions):
