@@ -7,8 +7,8 @@
     ├── MissingExtraError     a part needs libraries that are not installed
     ├── DataError             a data file is broken
     ├── ModelError            a model folder is missing, broken or cannot be served
-    ├── StoreError            the prediction log cannot be read or written
-    │   └── JournalError      the local journal cannot be written
+    ├── StoreError            the log cannot be read or written
+    │   └── JournalError      the local journal cannot be read or written
     ├── PortInUseError        another program listens on the port
     └── StartError            a program in the background did not start
 
@@ -71,11 +71,11 @@ class ModelError(CompanionError, ValueError):
 
 
 class StoreError(CompanionError, OSError):
-    """The prediction log cannot be read or written."""
+    """The log cannot be read or written, or is none."""
 
 
 class JournalError(StoreError):
-    """The local journal cannot be written."""
+    """The local journal cannot be read or written."""
 
 
 class PortInUseError(CompanionError, OSError):

@@ -28,7 +28,7 @@ from sqlalchemy.exc import DBAPIError
 from companion.errors import MissingExtraError, StoreError
 from companion.store.address import parse_store_url, public_name
 
-__all__ = ["Database", "insert_for"]
+__all__ = ["Database", "NoLogError", "insert_for"]
 
 # How long a statement waits for another program's transaction, in seconds.
 _BUSY_S = 5.0
@@ -58,6 +58,23 @@ _SQLITE_TROUBLE: dict[int, str] = {
 }
 
 
+class NoLogError(StoreError):
+    """There is no log yet where one is to be read.
+
+    Parameters
+    ----------
+    place : str or Path
+        The file, or the address as messages may show it.
+    """
+
+    def __init__(self, place: str | Path) -> None:
+        super().__init__(
+            f"There is no log at {place} yet: a server of companion begins one when "
+            "it starts to log, such as `companion serve MODEL`. Elsewhere? Give its "
+            "address with --store."
+        )
+
+
 class Database:
     """A store's database.
 
@@ -77,8 +94,10 @@ class Database:
     ------
     SettingError
         If the address is none.
+    NoLogError
+        If the SQLite file `must_exist` and does not.
     StoreError
-        If the SQLite file's folder, or with `must_exist` the file, is missing.
+        If the SQLite file's folder is missing.
     MissingExtraError
         If PostgreSQL's driver is not installed.
     """
@@ -206,15 +225,12 @@ def insert_for(connection: Connection, table: Table) -> Any:
 
 
 def _check_file(file: Path, *, must_exist: bool) -> None:
+    if must_exist and not file.exists():
+        raise NoLogError(file)
     if not file.parent.is_dir():
         raise StoreError(
             f"The folder {file.parent} for the log {file.name} does not exist. "
             "Make it, or give another --store."
-        )
-    if must_exist and not file.exists():
-        raise StoreError(
-            f"There is no log at {file} yet: `companion serve MODEL` begins one. "
-            "Elsewhere? Give its address with --store."
         )
 
 

@@ -1,7 +1,9 @@
 """The steps that make a database of any age the one of `companion.store.schema`.
 
 `MIGRATIONS` only grows. A step that was released is never changed: it describes
-the tables as they were then, so nothing here uses today's schema.
+the tables as they were then, and uses none of today's. Two things of the schema
+never change and are used here: how a moment is kept, and the table of the steps
+that a database has had.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +28,7 @@ from companion.errors import StoreError
 from companion.store.database import Database
 from companion.store.schema import MIGRATIONS_DONE, UtcTime
 
-__all__ = ["MIGRATIONS", "Migration", "migrate"]
+__all__ = ["MIGRATIONS", "Migration", "is_log", "migrate"]
 
 Migration = Callable[[Connection], None]
 
@@ -99,6 +101,52 @@ def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
                     applied_at=datetime.now(UTC),
                 )
             )
+
+
+def is_log(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> bool:
+    """Tell whether a database holds a log; it is only read.
+
+    Who only asks may bring a log up to date with `migrate`, but must not begin
+    one in a database that is something else.
+
+    Parameters
+    ----------
+    database : Database
+        Where to look.
+    migrations : sequence of callable, default=MIGRATIONS
+        All steps that this version knows.
+
+    Returns
+    -------
+    bool
+        False when the database is still empty.
+
+    Raises
+    ------
+    StoreError
+        If it is something else or a newer log, or cannot be read.
+    """
+    with database.read() as connection:
+        inspector = inspect(connection)
+        if not inspector.get_table_names():
+            return False
+        if _has_done_table(connection) and _last_number(
+            connection, database, migrations
+        ):
+            return True
+    raise StoreError(
+        f"{database.name} is not a log of companion: it holds other tables. Give the "
+        "log's address with --store or COMPANION_STORE."
+    )
+
+
+def _has_done_table(connection: Connection) -> bool:
+    """Tell our table of steps from one of another program with its name."""
+    inspector = inspect(connection)
+    if not inspector.has_table(MIGRATIONS_DONE.name):
+        return False
+    names = {column["name"] for column in inspector.get_columns(MIGRATIONS_DONE.name)}
+    return names == set(MIGRATIONS_DONE.columns.keys())
 
 
 def _last_number(

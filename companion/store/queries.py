@@ -5,8 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from companion.errors import SettingError
-from companion.store.database import Database
-from companion.store.migrations import migrate
+from companion.store.reading import open_log
 from companion.store.records import Prediction
 from companion.store.schema import PREDICTIONS
 
@@ -45,7 +44,7 @@ def read_predictions(
     SettingError
         If an argument cannot be used.
     StoreError
-        If there is no log yet, or it cannot be read.
+        If there is no log there, or it cannot be read.
     """
     if limit is not None and limit < 1:
         raise SettingError(f"limit must be at least 1, or None for all; got {limit}")
@@ -64,11 +63,6 @@ def read_predictions(
         query = query.where(columns.model_name == model)
     if version is not None:
         query = query.where(columns.model_version == version)
-    database = Database(store_url, must_exist=True)
-    try:
-        migrate(database)
-        with database.read() as connection:
-            rows = connection.execute(query.limit(limit)).mappings()
-            return [Prediction(**row) for row in rows]
-    finally:
-        database.close()
+    with open_log(store_url) as database, database.read() as connection:
+        rows = connection.execute(query.limit(limit)).mappings()
+        return [Prediction(**row) for row in rows]

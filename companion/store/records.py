@@ -69,7 +69,8 @@ class Prediction:
     value : float
         What the model answered: a probability or a number in the target's unit.
     latency_ms : float
-        Time that the request took up to its record, in milliseconds; >= 0.
+        Time that the checks of its request and the model took together, without
+        reading the request and writing the record, in milliseconds; >= 0.
 
     Raises
     ------

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from companion.errors import JournalError, StoreError
+from companion.errors import JournalError
 from companion.store._files import list_files
 from companion.store.address import journal_folder
-from companion.store.database import Database
-from companion.store.migrations import migrate
+from companion.store.database import NoLogError
+from companion.store.reading import open_log
 from companion.store.schema import OFFSETS
 
 __all__ = ["count_waiting"]
@@ -56,13 +56,8 @@ def count_waiting(store_url: str, folder: str | Path | None = None) -> int:
 
 def _read_offsets(store_url: str) -> dict[str, int]:
     try:
-        database = Database(store_url, must_exist=True)
-    except StoreError:
-        return {}  # no file yet: everything waits
-    try:
-        migrate(database)
-        with database.read() as connection:
+        with open_log(store_url) as database, database.read() as connection:
             rows = connection.execute(select(OFFSETS.c.file, OFFSETS.c.offset))
             return {row.file: row.offset for row in rows}
-    finally:
-        database.close()
+    except NoLogError:
+        return {}  # everything waits

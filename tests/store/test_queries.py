@@ -1,9 +1,18 @@
+import contextlib
+import sqlite3
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from companion.errors import SettingError, StoreError
-from companion.store import Journal, read_predictions, ship
+from companion.store import (
+    Journal,
+    count_waiting,
+    migrations,
+    read_predictions,
+    ship,
+)
+from companion.store.database import Database
 
 
 @pytest.fixture
@@ -85,3 +94,62 @@ def test_a_log_that_is_not_there_is_not_made(sqlite_url, tmp_path):
         read_predictions(sqlite_url)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def ask(url, folder):
+    """Everything that only reads a log."""
+    return [lambda: read_predictions(url), lambda: count_waiting(url, folder)]
+
+
+@pytest.mark.parametrize("other", ["orders", "schema_migrations"])
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(
+    tmp_path, folder, predictions, other
+):
+    """Other programs have a table with the name of ours for their steps, too."""
+    file = tmp_path / "shop.db"
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute(f"CREATE TABLE {other} (version TEXT)")
+    before = file.read_bytes()
+    Journal(folder).append(predictions(1))
+
+    for question in ask(f"sqlite:///{file}", folder):
+        with pytest.raises(
+            StoreError, match=r"shop.db is not a log of companion.*--st"
+        ):
+            question()
+
+    assert file.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["journal", "shop.db"]
+
+
+def test_an_empty_database_is_a_log_that_is_not_begun(
+    sqlite_url, tmp_path, folder, predictions
+):
+    """So a server leaves it that is killed right after it made the file."""
+    (tmp_path / "log.db").touch()
+    Journal(folder).append(predictions(3))
+
+    with pytest.raises(StoreError, match=r"There is no log at .*log.db yet"):
+        read_predictions(sqlite_url)
+    assert count_waiting(sqlite_url, folder) == 3
+
+    assert (tmp_path / "log.db").read_bytes() == b""
+
+
+def test_a_log_of_an_older_version_is_brought_up_to_date_to_be_read(log, monkeypatch):
+    """The step stands for one of a later version, which reads what it adds."""
+    url, _ = log
+
+    def add_note(connection):
+        connection.exec_driver_sql("ALTER TABLE predictions ADD COLUMN note VARCHAR")
+
+    steps = [*migrations.MIGRATIONS, add_note]
+    monkeypatch.setattr(migrations.migrate, "__defaults__", (steps,))
+    monkeypatch.setattr(migrations.is_log, "__defaults__", (steps,))
+
+    assert len(read_ids(url)) == 9
+
+    opened = Database(url)
+    with opened.read() as connection:
+        connection.exec_driver_sql("SELECT note FROM predictions")
+    opened.close()
