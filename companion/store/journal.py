@@ -63,8 +63,7 @@ class Journal:
         self._fsync = fsync
         self._rotate_bytes = rotate_bytes
         self._lock = threading.Lock()
-        self._descriptor: int | None = None
-        self._path = self.folder
+        self._file: _OpenFile | None = None
         _journals.add(self)
 
     def append(self, records: Sequence[Record]) -> None:
@@ -115,75 +114,107 @@ class Journal:
                 ) from err
 
     def _write_whole(self, lines: bytes) -> None:
-        descriptor, size = self._file_for(len(lines))
-        if os.write(descriptor, lines) < len(lines):
-            self._undo(descriptor, size)
+        file, size = self._file_for(len(lines))
+        if os.write(file.descriptor, lines) < len(lines):
+            self._undo(file, size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if self._fsync:
-            os.fsync(descriptor)
+            os.fsync(file.descriptor)
 
-    def _file_for(self, n_bytes: int) -> tuple[int, int]:
-        if self._descriptor is not None:
-            size = self._size_if_ours(self._descriptor)
+    def _file_for(self, n_bytes: int) -> tuple["_OpenFile", int]:
+        if self._file is not None:
+            size = self._file.size_if_named()
             if size is not None and (size == 0 or size + n_bytes <= self._rotate_bytes):
-                return self._descriptor, size
+                return self._file, size
             self._close_file()
-        self._descriptor = self._open_file()
-        return self._descriptor, 0
+        self._file = self._open_file()
+        # For a journal that is dropped without `close`: its file would look as
+        # if somebody wrote it for as long as the process lives.
+        self._closer = weakref.finalize(self, self._file.close)
+        self._closer.atexit = False  # until the very end a thread may write
+        return self._file, 0
 
-    def _size_if_ours(self, descriptor: int) -> int | None:
-        """Return the file's size, or None if the path is not that file any more."""
-        try:
-            named = os.stat(self._path)  # noqa: PTH116 - this runs for every request
-        except FileNotFoundError:
-            return None
-        return named.st_size if os.path.samestat(named, os.fstat(descriptor)) else None
-
-    def _open_file(self) -> int:
+    def _open_file(self) -> "_OpenFile":
         self.folder.mkdir(parents=True, exist_ok=True)
         for _ in range(_ATTEMPTS):
-            self._path = self.folder / _new_name()
-            descriptor = os.open(self._path, _FLAGS, 0o666)
+            file = _OpenFile(self.folder / _new_name())
             try:
                 # A shipper that came between takes the empty file for a dead
                 # one: it holds the lock, or has deleted the file already.
-                if take_lock(descriptor) and self._size_if_ours(descriptor) is not None:
+                if take_lock(file.descriptor) and file.size_if_named() is not None:
                     if self._fsync:
                         _sync_folder(self.folder)
-                    return descriptor
+                    return file
             except BaseException:
-                os.close(descriptor)
+                file.close()
                 raise
-            os.close(descriptor)
+            file.close()
         raise OSError(errno.EAGAIN, "its new files vanish as soon as they are made")
 
-    def _undo(self, descriptor: int, size: int) -> None:
+    def _undo(self, file: "_OpenFile", size: int) -> None:
         """Take back half a write and leave the file for good.
 
         A shipper may have read a whole line of that half already, and its
         place in the file would then lie in the middle of a later line.
         """
         try:
-            os.ftruncate(descriptor, size)
+            os.ftruncate(file.descriptor, size)
         finally:
             self._close_file()
 
     def _close_file(self) -> None:
-        if self._descriptor is None:
+        if self._file is None:
             return
+        file, self._file = self._file, None
+        self._closer.detach()
         with contextlib.suppress(OSError):
-            empty = self._size_if_ours(self._descriptor) == 0
-            if empty and os.name == "posix":
-                self._path.unlink()  # held by our lock: nobody else has it
-        os.close(self._descriptor)
-        self._descriptor = None
+            if file.size_if_named() == 0 and os.name == "posix":
+                file.path.unlink()  # held by our lock: nobody else has it
+        file.close()
 
     def _forget_parent(self) -> None:
         """Start afresh after a fork: the open file is the parent's."""
         self._lock = threading.Lock()
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._file is not None:
+            file, self._file = self._file, None
+            self._closer.detach()
+            file.close()
+
+
+class _OpenFile:
+    """A new file and the number it is open under, which may be taken from us.
+
+    A program that closes all numbers it does not know closes ours, and the
+    system gives a free number to the next file that anybody opens.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.descriptor = os.open(path, _FLAGS, 0o666)
+        self._made = os.fstat(self.descriptor)
+
+    def size_if_named(self) -> int | None:
+        """Return the size, or None unless path and number still lead to the file."""
+        try:
+            named = os.stat(self.path)  # noqa: PTH116 - this runs for every request
+        except FileNotFoundError:
+            return None
+        return named.st_size if self._is(named) and self._is_open() else None
+
+    def close(self) -> None:
+        """Let go of the file, and of no other that has its number now."""
+        if self._is_open():
+            with contextlib.suppress(OSError):  # the number is free all the same
+                os.close(self.descriptor)
+
+    def _is(self, status: os.stat_result) -> bool:
+        return os.path.samestat(self._made, status)
+
+    def _is_open(self) -> bool:
+        try:
+            return self._is(os.fstat(self.descriptor))
+        except OSError:  # EBADF: nothing is
+            return False
 
 
 def _new_name() -> str:

@@ -1,4 +1,5 @@
 import errno
+import gc
 import json
 import os
 import shutil
@@ -198,6 +199,72 @@ def test_a_file_taken_from_under_the_writer_is_replaced(folder, predictions, wha
     journal.append([second])
 
     assert read_ids(folder) == ["r-1"]
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The numbers that files were opened under, in their order."""
+    numbers = []
+    open_ = os.open
+
+    def note(*arguments):
+        numbers.append(open_(*arguments))
+        return numbers[-1]
+
+    monkeypatch.setattr(os, "open", note)
+    return numbers
+
+
+@posix
+def test_a_file_closed_by_others_is_replaced(folder, predictions, opened):
+    """So do programs that turn themselves into daemons, with all numbers."""
+    journal = Journal(folder)
+    records = predictions(3)
+    journal.append(records[:1])
+
+    os.close(opened[0])
+    journal.append(records[1:2])
+    os.close(opened[-1])
+    journal.close()
+    journal.append(records[2:])
+
+    assert sorted(read_ids(folder)) == ["r-0", "r-1", "r-2"]
+    assert count_files(folder) == 3
+
+
+@posix
+def test_what_others_opened_under_the_number_of_our_file_is_left_alone(
+    folder, predictions, opened, tmp_path
+):
+    journal = Journal(folder)
+    first, second = predictions(2)
+    journal.append([first])
+    number = opened[0]
+    os.close(number)
+    with (tmp_path / "theirs").open("wb") as theirs:
+        assert theirs.fileno() == number
+
+        journal.append([second])
+
+        theirs.write(b"still open")
+    assert (tmp_path / "theirs").read_bytes() == b"still open"
+    assert sorted(read_ids(folder)) == ["r-0", "r-1"]
+
+
+@posix
+def test_a_journal_that_is_dropped_lets_go_of_its_file(
+    folder, sqlite_url, predictions, opened
+):
+    journal = Journal(folder)
+    journal.append(predictions(1))
+
+    del journal
+    gc.collect()
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])
+    assert Shipper(sqlite_url, folder).ship().shipped == 1
+    assert list(folder.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_with_its_remedy(
