@@ -8,7 +8,7 @@ columns of their tables stand in `companion.store.schema`.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol, Self
@@ -20,7 +20,11 @@ __all__ = ["RECORD_TYPES", "Prediction", "Record", "decode_record", "encode_reco
 
 # Long enough for any name; short enough for an index row of PostgreSQL.
 _LONGEST_TEXT = 200
-_PLAIN = frozenset({str, int, bool, type(None)})
+_PLAIN = frozenset({str, bool, type(None)})
+# Python reads and writes nested values with its stack, whose end is nowhere fixed.
+_DEEPEST = 32
+# Whole numbers with more bits may be beyond what a float can hold.
+_MOST_BITS = 1023
 _ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
@@ -100,6 +104,9 @@ class Prediction:
         _check_json("inputs", self.inputs)
         _check_number("value", self.value)
         _check_number("latency_ms", self.latency_ms)
+        # A whole number of more than 64 bits is none that SQLite takes.
+        object.__setattr__(self, "value", float(self.value))
+        object.__setattr__(self, "latency_ms", float(self.latency_ms))
         if self.latency_ms < 0:
             raise SettingError(f"latency_ms must be >= 0, got {self.latency_ms!r}")
 
@@ -228,11 +235,15 @@ def _check_time(name: str, moment: object) -> None:
 
 
 def _check_number(name: str, number: object) -> None:
-    if (
-        not isinstance(number, float | int)
-        or isinstance(number, bool)
-        or not math.isfinite(number)
-    ):
+    if isinstance(number, bool) or not isinstance(number, float | int):
+        raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
+    if isinstance(number, int):
+        # Not written out: Python refuses to where the digits are thousands.
+        if (bits := number.bit_length()) > _MOST_BITS:
+            raise SettingError(
+                f"{name} must be a finite number, got a whole one of {bits} bits"
+            )
+    elif not math.isfinite(number):
         raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
 
 
@@ -241,27 +252,32 @@ def _is_plain(value: object) -> bool:
     return kind in _PLAIN or (kind is float and math.isfinite(value))  # type: ignore[arg-type]  # float it is
 
 
-def _check_json(name: str, value: object) -> None:
-    # Most values are plain and never come here; a subclass of text or int may.
-    if isinstance(value, str | int):
+def _check_json(name: str, value: object, depth: int = 0) -> None:
+    # Most values are plain and never come here; a subclass of text may.
+    if isinstance(value, str | bool):
         return
-    if isinstance(value, float):
+    if isinstance(value, float | int):
         _check_number(name, value)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if not isinstance(key, str):
-                raise SettingError(f"{name} has the key {key!r:.80}, which is no text")
-            if not _is_plain(inner):
-                _check_json(f"{name}[{key!r:.80}]", inner)
-    elif isinstance(value, list | tuple):
-        for position, inner in enumerate(value):
-            if not _is_plain(inner):
-                _check_json(f"{name}[{position}]", inner)
-    else:
+        return
+    if depth > _DEEPEST:
+        raise SettingError(f"{name:.80} is nested too deeply; {_DEEPEST} levels may be")
+    for key, inner in _items(name, value):
+        if not _is_plain(inner):
+            _check_json(f"{name}[{key!r:.80}]", inner, depth + 1)
+
+
+def _items(name: str, value: object) -> Iterable[tuple[object, object]]:
+    if isinstance(value, list | tuple):
+        return enumerate(value)
+    if not isinstance(value, dict):
         raise SettingError(
             f"{name} must be a value that JSON knows, got {type(value).__name__} "
             f"{value!r:.80}"
         )
+    for key in value:
+        if not isinstance(key, str):
+            raise SettingError(f"{name} has the key {key!r:.80}, which is no text")
+    return value.items()
 
 
 def _read_time_field(value: object) -> datetime:

@@ -60,7 +60,10 @@ def read_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"the time {text!r} names no zone; expected one like ...Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"the time {text!r} is outside the calendar in UTC") from None
 
 
 def parse_time(text: str, *, now: datetime) -> datetime:

@@ -23,6 +23,14 @@ RECORD = Prediction(
     latency_ms=1.5,
 )
 
+
+def nest(levels):
+    inner = {}
+    for _ in range(levels):
+        inner = {"a": inner}
+    return inner
+
+
 names = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
     min_size=1,
@@ -70,6 +78,20 @@ def test_kinds_of_text_and_numbers_are_text_and_numbers():
     assert decode_record(encode_record(record)) == record
 
 
+def test_whole_numbers_are_kept_as_the_floats_that_they_stand_for():
+    """SQLite has none of more than 64 bits; a line with one would wait for ever."""
+    record = replace(RECORD, value=2**70, latency_ms=0)
+
+    assert (type(record.value), type(record.latency_ms)) == (float, float)
+    assert (record.value, record.latency_ms) == (1180591620717411303424.0, 0.0)
+
+
+def test_nested_inputs_come_back():
+    record = replace(RECORD, inputs=nest(32))
+
+    assert decode_record(encode_record(record)) == record
+
+
 def test_a_line_is_plain_json_that_names_its_table():
     """Anybody with `jq` can read a journal that we no longer can."""
     assert json.loads(encode_record(RECORD)) == {
@@ -90,6 +112,12 @@ def test_a_line_is_plain_json_that_names_its_table():
     [
         ("value", math.nan, "value must be a finite number, got nan"),
         ("value", -math.inf, "value must be a finite number, got -inf"),
+        ("value", 10**400, "value must be a finite number, got a whole one of 1329"),
+        pytest.param(
+            *("value", -(10**5000), "value must be a finite number, got a whole one"),
+            id="more digits than Python writes",
+        ),
+        ("inputs", {"a": 10**400}, r"inputs\['a'\] must be a finite number"),
         ("value", True, "value must be a finite number, got True"),
         ("value", "0.25", "value must be a finite number, got '0.25'"),
         ("latency_ms", math.inf, "latency_ms must be a finite number, got inf"),
@@ -109,6 +137,7 @@ def test_a_line_is_plain_json_that_names_its_table():
         ("inputs", [1.0], r"inputs must be a dict, got \[1.0\]"),
         ("inputs", {"a": math.nan}, r"inputs\['a'\] must be a finite number, got nan"),
         ("inputs", {"a": [0.0, math.inf]}, r"inputs\['a'\]\[1\] must be a finite"),
+        ("inputs", nest(33), "is nested too deeply; 32 levels may be"),
         ("inputs", {1: 2.0}, "inputs has the key 1, which is no text"),
         ("inputs", {"a": object()}, r"inputs\['a'\] must be a value that JSON knows"),
     ],
@@ -136,7 +165,26 @@ def test_a_record_that_could_not_be_written_cannot_be_built(field, value, words)
             "has the fields",
         ),
         (encode_record(RECORD).replace(b"0.25", b"NaN"), "finite number"),
+        (encode_record(RECORD).replace(b"0.25", b"1" + b"0" * 400), "finite number"),
+        (encode_record(RECORD).replace(b"0.25", b"1" + b"0" * 5000), "limit"),
+        (encode_record(RECORD).replace(b"12.8", b"1" + b"0" * 400), "finite number"),
+        (
+            encode_record(RECORD).replace(b"12.8", b"[" * 900 + b"]" * 900),
+            "nested too deeply",
+        ),
         (encode_record(RECORD).replace(b"2014-06-01", b"2014-13-01"), "month"),
+        (
+            encode_record(RECORD).replace(
+                b"2014-06-01 12:00:00.000000Z", b"0001-01-01T00:00+05:00"
+            ),
+            "outside the calendar",
+        ),
+        (
+            encode_record(RECORD).replace(
+                b"2014-06-01 12:00:00.000000Z", b"9999-12-31T23:00-05:00"
+            ),
+            "outside the calendar",
+        ),
         (
             encode_record(RECORD).replace(b'"2014-06-01 12:00:00.000000Z"', b"7"),
             "created_at must be a text, got 7",
