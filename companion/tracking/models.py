@@ -43,6 +43,8 @@ def allowed_ranges(
     range seen in training is made wider on both sides, yet not wider than
     nature allows. A wrong unit whose value happens to lie inside still passes:
     45 °F reads as a hot day in °C. Monitoring looks at such days together.
+    A column of one value has no span; the value's distance from zero stands for
+    it, or 1 where the value is zero.
 
     Parameters
     ----------
@@ -56,13 +58,14 @@ def allowed_ranges(
     Returns
     -------
     dict of str to [float, float]
-        Lowest and highest allowed value of each column, in its own unit.
+        Lowest and highest allowed value of each column, in its own unit, to 12
+        digits unless that would shut out a value that was seen.
 
     Raises
     ------
     SettingError
-        If `margin` is negative, or a column is empty, is not finite, or lies
-        outside its limits.
+        If `margin` is negative, or a column is empty, has a value that is
+        missing or not finite, or lies outside its limits.
 
     Examples
     --------
@@ -76,7 +79,9 @@ def allowed_ranges(
     ranges = {}
     for column in features:
         name = str(column)
-        lowest, highest = float(features[column].min()), float(features[column].max())
+        values = features[column].astype("float64")
+        # Not skipna: a row with a gap is none that the model can have seen.
+        lowest, highest = values.min(skipna=False), values.max(skipna=False)
         floor, ceiling = (limits or {}).get(name, (-math.inf, math.inf))
         if not (math.isfinite(lowest) and math.isfinite(highest)):
             raise SettingError(
@@ -88,15 +93,19 @@ def allowed_ranges(
                 f"column {name!r} runs from {lowest} to {highest}, outside its "
                 f"limits {floor} to {ceiling}. Correct the data or the limits."
             )
-        widening = margin * (highest - lowest)
+        widening = margin * ((highest - lowest) or abs(highest) or 1.0)
         low, high = max(floor, lowest - widening), min(ceiling, highest + widening)
-        ranges[name] = [_drop_noise(low), _drop_noise(high)]
+        ranges[name] = [
+            _drop_noise(low, floor, lowest),
+            _drop_noise(high, highest, ceiling),
+        ]
     return ranges
 
 
-def _drop_noise(number: float) -> float:
+def _drop_noise(number: float, at_least: float, at_most: float) -> float:
     # -19.8 reads better in a model folder than -19.799999999999997.
-    return float(f"{number:.12g}")
+    rounded = float(f"{number:.12g}")
+    return rounded if at_least <= rounded <= at_most else float(number)
 
 
 def save_model_folder(

@@ -256,6 +256,45 @@ class TestAllowedRanges:
 
         assert ranges == {"rain": [0.0, 50.0], "temperature": [-30.0, 50.0]}
 
+    @pytest.mark.parametrize(
+        "values",
+        [
+            [0.1234567890126, 0.1234567890132],
+            [-0.1234567890126, 0.0],
+            [1_700_000_000_123_456_789.0, 1_700_000_086_523_456_789.0],
+        ],
+    )
+    @pytest.mark.parametrize("margin", [0.0, 1e-15])
+    def test_what_was_seen_passes_to_the_last_digit(self, values, margin):
+        frame = pd.DataFrame({"x": values})
+
+        [[low, high]] = allowed_ranges(frame, margin=margin).values()
+
+        assert low <= min(values)
+        assert high >= max(values)
+
+    def test_rounding_does_not_pass_a_limit(self):
+        floor, ceiling = 0.1234567890126, 9.1234567890124
+        frame = pd.DataFrame({"x": [floor, ceiling]})
+
+        ranges = allowed_ranges(frame, limits={"x": (floor, ceiling)})
+
+        assert ranges == {"x": [floor, ceiling]}
+
+    def test_bounds_are_written_without_the_noise_of_floats(self):
+        """0.3 - 0.1 is 0.19999999999999998 to a computer."""
+        frame = pd.DataFrame({"x": [0.1, 0.3]})
+
+        assert allowed_ranges(frame, margin=1.0) == {"x": [-0.1, 0.5]}
+
+    @pytest.mark.parametrize(
+        ("value", "expected"), [(5, [2.5, 7.5]), (-8, [-12, -4]), (0, [-0.5, 0.5])]
+    )
+    def test_a_column_of_one_value_is_widened_by_its_size(self, value, expected):
+        frame = pd.DataFrame({"x": [value] * 3})
+
+        assert allowed_ranges(frame) == {"x": expected}
+
     def test_every_day_of_the_two_later_years_passes(self):
         ranges = allowed_ranges(SPLIT.train_features, limits=FEATURE_LIMITS)
 
@@ -293,6 +332,7 @@ class TestAllowedRanges:
         [
             ([1.0, 2.0], {"margin": -0.1}, "margin is -0.1"),
             ([1.0, float("inf")], {}, "'x' has no finite range"),
+            ([1.0, float("nan"), 2.0], {}, "'x' has no finite range"),
             ([], {}, "'x' has no finite range"),
             ([-1.0, 2.0], {"limits": {"x": (0.0, 9.0)}}, "outside its limits"),
         ],
