@@ -8,7 +8,7 @@ all, and a test compares the two.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["SETTINGS", "Setting", "read_setting"]
+__all__ = ["SETTINGS", "Setting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,29 +83,3 @@ SETTINGS: Mapping[str, Setting] = {
         ),
     ),
 }
-
-
-def read_setting(name: str, environ: Mapping[str, str]) -> str | None:
-    """Look one setting up in an environment.
-
-    Parameters
-    ----------
-    name : str
-        A key of `SETTINGS`.
-    environ : mapping of str to str
-        Usually `os.environ`.
-
-    Returns
-    -------
-    str or None
-        The variable's value, or the default where it is unset or empty.
-
-    Examples
-    --------
-    >>> read_setting("port", {})
-    '8000'
-    >>> read_setting("port", {"COMPANION_PORT": "9000"})
-    '9000'
-    """
-    setting = SETTINGS[name]
-    return environ.get(setting.variable) or setting.default

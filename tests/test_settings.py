@@ -1,16 +1,27 @@
+import importlib
+
+import click
 import pytest
 
-from companion.cli import main
-from companion.settings import SETTINGS, read_setting
+from companion.cli import COMMANDS, main
+from companion.settings import SETTINGS
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_a_variable_wins_over_the_default_and_an_empty_one_does_not(name):
-    setting = SETTINGS[name]
+def walk(words, command):
+    """Each command with the words that call it, those inside a group too."""
+    if not isinstance(command, click.Group):
+        return [words]
+    inner = (walk([*words, name], each) for name, each in command.commands.items())
+    return [found for several in inner for found in several]
 
-    assert read_setting(name, {}) == setting.default
-    assert read_setting(name, {setting.variable: "mine"}) == "mine"
-    assert read_setting(name, {setting.variable: ""}) == setting.default
+
+CALLS = [
+    call
+    for name in COMMANDS
+    for call in walk(
+        [name], importlib.import_module(f"companion.commands.{name}").command
+    )
+]
 
 
 def test_variables_are_named_after_their_settings():
@@ -23,12 +34,14 @@ def test_variables_are_named_after_their_settings():
 def test_every_setting_stands_in_the_help_of_a_command_with_its_default(name, capsys):
     setting = SETTINGS[name]
     helps = []
-    for command in ("serve", "ship", "predictions", "doctor"):
-        main([command, "--help"])
+    for call in CALLS:
+        assert main([*call, "--help"]) == 0
         helps.append(" ".join(capsys.readouterr().out.split()))
 
     showing = [text for text in helps if setting.variable in text]
+    shown = f"env var: {setting.variable}"
+    if setting.default is not None:
+        shown += f"; default: {setting.default}"
 
     assert showing
-    if setting.default is not None:
-        assert all(f"default: {setting.default}" in text for text in showing)
+    assert all(shown in text for text in showing)

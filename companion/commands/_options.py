@@ -12,14 +12,19 @@ __all__ = ["setting_option"]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def setting_option(name: str, **attributes: Any) -> Callable[[_Function], _Function]:
+def setting_option(
+    name: str, *, option: str | None = None, **attributes: Any
+) -> Callable[[_Function], _Function]:
     """Make the option of one setting.
 
     Parameters
     ----------
     name : str
-        A key of `companion.settings.SETTINGS`: the option is ``--name``, and its
-        variable, default and help come from there.
+        A key of `companion.settings.SETTINGS`: the option's variable, default
+        and help come from there.
+    option : str, optional
+        Name of the option without its dashes; by default `name`. Two commands
+        may then call their own settings by one word, such as ``--port``.
     **attributes
         What else `click.option` takes: `type`, `metavar`, ...
 
@@ -30,7 +35,7 @@ def setting_option(name: str, **attributes: Any) -> Callable[[_Function], _Funct
     """
     setting = SETTINGS[name]
     return click.option(
-        f"--{name}",
+        f"--{option or name}",
         envvar=setting.variable,
         default=setting.default,
         show_default=setting.default is not None,

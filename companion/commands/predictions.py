@@ -70,9 +70,10 @@ def command(
 ) -> None:
     """List the predictions in the log, the newest first."""
     # On standard error, for standard output may be read as JSON.
-    if waiting := count_waiting(store, journal):
+    if waiting := count_waiting(store, journal, table=Prediction.table):
+        words = "prediction waits" if waiting == 1 else "predictions wait"
         click.echo(
-            f"{waiting} {'record waits' if waiting == 1 else 'records wait'} in the "
+            f"{waiting} {words} in the "
             "journal and not in the list; `companion ship` brings them in.",
             err=True,
         )

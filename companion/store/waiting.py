@@ -4,17 +4,20 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from companion.errors import JournalError
+from companion.errors import JournalError, SettingError
 from companion.store._files import list_files
 from companion.store.address import journal_folder
 from companion.store.database import NoLogError
 from companion.store.reading import open_log
+from companion.store.records import RECORD_TYPES, decode_record
 from companion.store.schema import OFFSETS
 
 __all__ = ["count_waiting"]
 
 
-def count_waiting(store_url: str, folder: str | Path | None = None) -> int:
+def count_waiting(
+    store_url: str, folder: str | Path | None = None, *, table: str | None = None
+) -> int:
     """Count the lines of the journal that are not in the database yet.
 
     Parameters
@@ -23,17 +26,26 @@ def count_waiting(store_url: str, folder: str | Path | None = None) -> int:
         Address of the store.
     folder : str or Path, optional
         Folder of the journal; by default the one that belongs to the store.
+    table : str, optional
+        Count the records of this table only, such as ``Prediction.table``.
 
     Returns
     -------
     int
-        Whole lines that wait, >= 0.
+        Whole lines that wait, >= 0; without `table` those that hold no record
+        as well.
 
     Raises
     ------
+    SettingError
+        If the log has no such table.
     StoreError
         If the database or a file cannot be read.
     """
+    if table is not None and table not in RECORD_TYPES:
+        raise SettingError(
+            f"the log has the tables {sorted(RECORD_TYPES)}, got {table!r}"
+        )
     files = list_files(journal_folder(store_url, folder))
     if not files:
         return 0
@@ -43,7 +55,7 @@ def count_waiting(store_url: str, folder: str | Path | None = None) -> int:
         try:
             with path.open("rb") as file:
                 file.seek(offsets.get(path.name, 0))
-                waiting += sum(line.endswith(b"\n") and line != b"\n" for line in file)
+                waiting += sum(_counts(line, table) for line in file)
         except FileNotFoundError:
             continue  # delivered since
         except OSError as err:
@@ -52,6 +64,17 @@ def count_waiting(store_url: str, folder: str | Path | None = None) -> int:
                 "Mend its rights."
             ) from err
     return waiting
+
+
+def _counts(line: bytes, table: str | None) -> bool:
+    if line == b"\n" or not line.endswith(b"\n"):
+        return False
+    if table is None:
+        return True
+    try:
+        return decode_record(line).table == table
+    except ValueError:
+        return False
 
 
 def _read_offsets(store_url: str) -> dict[str, int]:

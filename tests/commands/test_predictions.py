@@ -132,14 +132,17 @@ def test_records_that_still_wait_are_counted_and_named(url, capsys):
     fill(url, make(0))
     journal = Journal(journal_folder(url))
     journal.append([make(1), make(2)])
+    [path] = journal.folder.iterdir()
+    with path.open("ab") as file:
+        file.write(b"no prediction\n")
 
     main(["predictions", "--store", url, "--json"])
 
     captured = capsys.readouterr()
     assert len(json.loads(captured.out)) == 1
     assert captured.err == (
-        "2 records wait in the journal and not in the list; `companion ship` brings "
-        "them in.\n"
+        "2 predictions wait in the journal and not in the list; `companion ship` "
+        "brings them in.\n"
     )
     journal.close()
 
@@ -161,7 +164,7 @@ def test_records_that_wait_before_there_is_a_log_are_named_too(url, capsys):
     assert main(["predictions", "--store", url]) == 1
 
     waits, error = capsys.readouterr().err.splitlines()
-    assert waits.startswith("1 record waits in the journal")
+    assert waits.startswith("1 prediction waits in the journal")
     assert error.startswith("Error: There is no log")
 
 
