@@ -24,8 +24,36 @@ _DRIVERS = {
     "postgresql": _POSTGRESQL,
     "postgresql+psycopg": _POSTGRESQL,
 }
-# Words of libpq that hold a secret.
-_SECRETS = ("password", "sslpassword")
+# Words of libpq that hold no secret. What is not in here is never shown; a list of
+# secrets would miss the next one that PostgreSQL invents.
+# https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+_HARMLESS = frozenset(
+    {
+        "application_name",
+        "channel_binding",
+        "client_encoding",
+        "connect_timeout",
+        "dbname",
+        "gssencmode",
+        "host",
+        "hostaddr",
+        "keepalives",
+        "load_balance_hosts",
+        "options",
+        "port",
+        "require_auth",
+        "service",
+        "sslcert",
+        "sslcrl",
+        "sslkey",
+        "sslmode",
+        "sslnegotiation",
+        "sslrootcert",
+        "target_session_attrs",
+        "tcp_user_timeout",
+        "user",
+    }
+)
 
 
 def parse_store_url(store_url: str) -> URL:
@@ -55,6 +83,12 @@ def parse_store_url(store_url: str) -> URL:
             "postgresql://USER:PASSWORD@HOST/NAME."
         ) from None
     driver = _DRIVERS.get(url.drivername)
+    backend, _, other = url.drivername.partition("+")
+    if driver is None and other and backend in _DRIVERS:
+        raise SettingError(
+            f"The driver {other!r} is not used: SQLite is reached with Python's own, "
+            f"PostgreSQL with psycopg 3. Leave it out: {backend}://..."
+        )
     if driver is None:
         raise SettingError(
             f"A store is kept in SQLite or PostgreSQL, not in {url.drivername!r}. Give "
@@ -92,7 +126,8 @@ def public_name(url: URL) -> str:
     Returns
     -------
     str
-        The address without driver, password or other secret.
+        The address without driver and password, and of its query only what is
+        known to hold no secret.
     """
     shown = URL.create(
         url.get_backend_name(),
@@ -100,7 +135,7 @@ def public_name(url: URL) -> str:
         host=url.host,
         port=url.port,
         database=url.database,
-        query=url.difference_update_query(_SECRETS).query,
+        query={key: url.query[key] for key in url.query if key in _HARMLESS},
     )
     return shown.render_as_string()
 
@@ -142,4 +177,5 @@ def journal_folder(store_url: str, folder: str | Path | None = None) -> Path:
 
 
 def _without_secrets(store_url: str) -> str:
-    return re.sub(r":.*@|(?<=password=)[^&]*", ":***@", store_url)
+    """Hide all that may be one, in a text that could not be taken apart."""
+    return re.sub(r"(?<=:).*(?=@)|(?<==)[^&]*", "***", store_url)

@@ -40,10 +40,20 @@ def test_one_database_has_one_journal_whatever_the_password():
         "postgresql://ada:hush@db.example:5432/log",
         "postgresql://ada:hush@db.example:5432/log?sslpassword=hush",
         "postgresql://ada@db.example:5432/log?password=hush",
+        "postgresql://ada@db.example:5432/log?scram_client_key=hush",
+        "postgresql://ada@db.example:5432/log?oauth_client_secret=hush&new_word=hush",
     ],
 )
 def test_the_name_in_messages_shows_no_secret(url):
     assert public_name(parse_store_url(url)) == "postgresql://ada@db.example:5432/log"
+
+
+def test_what_tells_two_databases_apart_is_shown_and_has_a_journal_of_its_own():
+    one = "postgresql://ada@db.example/log?options=-csearch_path%3Done&password=hush"
+    other = one.replace("path%3Done", "path%3Dother")
+
+    assert "options=-csearch_path" in public_name(parse_store_url(one))
+    assert journal_folder(one) != journal_folder(other)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +65,13 @@ def test_the_name_in_messages_shows_no_secret(url):
         ("postgres:/ada:hu/sh@db.example", "is not the address of a store"),
         ("what?password=hush", "is not the address of a store"),
         ("mysql://ada:hush@db.example/log", "SQLite or PostgreSQL, not in 'mysql'"),
-        ("postgresql+asyncpg://ada:hush@db.example/log", "not in 'postgresql.asyncpg'"),
+        (
+            "postgresql+asyncpg://ada:hush@db.example/log",
+            r"'asyncpg' is not used: .* psycopg 3. Leave it out: postgresql://",
+        ),
+        ("postgresql+psycopg2://ada:hush@db.example/log", "with psycopg 3. Leave it"),
+        ("sqlite+aiosqlite:///log.db", r"Python's own, .* Leave it out: sqlite://"),
+        ("what?new_word=hush&a=hush", "is not the address of a store"),
         ("sqlite://", "in memory would end with the process"),
         ("sqlite:///:memory:", "in memory would end with the process"),
         ("sqlite://log.db/x", "Give a plain path after three slashes"),
