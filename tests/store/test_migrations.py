@@ -78,6 +78,17 @@ def test_readers_do_not_wait_for_a_writer(tmp_path):
     database.close()
 
 
+def test_a_commit_is_on_the_disk_before_its_journal_file_goes(tmp_path):
+    """2 is FULL: https://www.sqlite.org/pragma.html#pragma_synchronous"""
+    database = Database(f"sqlite:///{tmp_path}/log.db")
+    migrate(database)
+
+    with database.write() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    assert read_all(database, "PRAGMA synchronous") == [(2,)]
+    database.close()
+
+
 def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
     database, store_url, folder, predictions
 ):
