@@ -7,20 +7,21 @@ may work on one journal: a record that comes twice is passed over.
 
 import contextlib
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, select
-
 from companion.errors import JournalError, StoreError
 from companion.store._files import Batch, JournalFile, list_files
+from companion.store._tables import (
+    forget_offset,
+    insert_new,
+    move_offset,
+    read_offset,
+)
 from companion.store.address import journal_folder
-from companion.store.database import Database, insert_for
+from companion.store.database import Database
 from companion.store.migrations import migrate
-from companion.store.records import Record
-from companion.store.schema import OFFSETS, RECORD_TABLES
 
 __all__ = ["ShipReport", "Shipper", "ship"]
 
@@ -221,14 +222,9 @@ class Shipper:
     def _ship_batch(self, file: JournalFile, name: str, batch: Batch) -> ShipReport:
         if not batch.records and not batch.unreadable:
             return ShipReport()  # blank lines, which may be read again
-        by_table: dict[str, list[Record]] = defaultdict(list)
-        for record in batch.records:
-            by_table[record.table].append(record)
-        shipped = 0
         with self._opened().write() as connection:
-            for table, records in by_table.items():
-                shipped += len(_insert_new(connection, table, records))
-            _advance(connection, name, batch.end)
+            shipped = insert_new(connection, batch.records)
+            move_offset(connection, name, batch.end)
             # Last, so that a database that refuses the batch leaves no line in
             # there; yet before the commit, after which nobody reads them again.
             self._keep_unreadable(file, name, batch)
@@ -253,8 +249,7 @@ class Shipper:
     def _offset(self, name: str) -> int:
         if name not in self._offsets:
             with self._opened().read() as connection:
-                query = select(OFFSETS.c.offset).where(OFFSETS.c.file == name)
-                self._offsets[name] = connection.scalar(query) or 0
+                self._offsets[name] = read_offset(connection, name)
         return self._offsets[name]
 
     def _forget(self, name: str) -> None:
@@ -262,7 +257,7 @@ class Shipper:
         # but no row about a file that is gone stays for ever.
         if self._offsets.pop(name, 0):
             with self._opened().write() as connection:
-                connection.execute(delete(OFFSETS).where(OFFSETS.c.file == name))
+                forget_offset(connection, name)
 
     def _opened(self) -> Database:
         self.prepare()
@@ -303,29 +298,3 @@ def ship(
         return shipper.ship(progress)
     finally:
         shipper.close()
-
-
-def _insert_new(
-    connection: Connection, table_name: str, records: Sequence[Record]
-) -> list[str]:
-    """Insert the records that are not there yet; return their ids."""
-    table = RECORD_TABLES[table_name]
-    statement = (
-        insert_for(connection, table)
-        .on_conflict_do_nothing(index_elements=[table.c.id])
-        .returning(table.c.id)
-    )
-    names = table.columns.keys()
-    rows = [{name: getattr(record, name) for name in names} for record in records]
-    return list(connection.scalars(statement, rows))
-
-
-def _advance(connection: Connection, name: str, offset: int) -> None:
-    statement = insert_for(connection, OFFSETS).values(file=name, offset=offset)
-    statement = statement.on_conflict_do_update(
-        index_elements=[OFFSETS.c.file],
-        # Of two shippers the one behind may turn back the other: then records
-        # come twice, which is all.
-        set_={"offset": statement.excluded.offset},
-    )
-    connection.execute(statement)
