@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from companion.serving.problems import ProblemError
+from companion.serving.refusals import name_of
 
 __all__ = ["read_json", "write_mlflow"]
 
@@ -28,24 +29,68 @@ def read_json(content: bytes) -> object:
     Raises
     ------
     ProblemError
-        If it is not JSON.
+        If it is not JSON in UTF-8, or an object has a member twice, of which
+        one would be lost without a word.
     """
     try:
-        return json.loads(content)
+        return _parse(content.decode("utf-8-sig"))
     except json.JSONDecodeError as err:
         raise ProblemError(
             "broken-json",
             f"The body is not JSON: {err.msg} at line {err.lineno}, column "
-            f"{err.colno}." + (" It is empty." if not content.strip() else ""),
+            f"{err.colno}.{_hint(content)}",
         ) from None
     except UnicodeDecodeError:
         raise ProblemError("broken-json", "The body is not UTF-8.") from None
     except RecursionError:
         raise ProblemError("broken-json", "The body is nested too deeply.") from None
+
+
+def _parse(text: str) -> object:
+    try:
+        return _DECODE(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a whole number that Python refuses
+        return _DECODE_ANY_NUMBER(text)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in members if names.count(name) > 1)
+        raise ProblemError(
+            "broken-json",
+            f"An object of the body has the member {name_of(twice)} more than once.",
+        )
+    return members
+
+
+def _whole_number(digits: str) -> float:
+    """Read a number that may have more digits than Python takes, thousands.
+
+    As a float such a number is infinite, and the check of the rows says where
+    it stands.
+    """
+    try:
+        return int(digits)
     except ValueError:
-        # Python refuses whole numbers of thousands of digits; as a float such a
-        # number is infinite, and the check of the rows says where it stands.
-        return json.loads(content, parse_int=float)
+        return float(digits)
+
+
+_DECODE = json.JSONDecoder(object_pairs_hook=_object).decode
+_DECODE_ANY_NUMBER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_whole_number
+).decode
+
+
+def _hint(content: bytes) -> str:
+    if not content.strip():
+        return " It is empty."
+    if b"\0" in content:  # UTF-16 and UTF-32 without a mark at the beginning
+        return " It has zero bytes; send it in UTF-8."
+    return ""
 
 
 def write_mlflow(raw: Any) -> bytes:
