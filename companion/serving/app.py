@@ -135,9 +135,9 @@ class _Server:
         self._max_rows = max_rows
 
     def predict(self) -> Response:
+        model, body = self._model(), _read_body()
         started = time.perf_counter()
-        model = self._model()
-        rows = rows_of_prediction(_read_body())
+        rows = rows_of_prediction(body)
         request_id = current_request_id()
         _, predictions = self._answer(model, rows, request_id, started)
         content = _ENCODE(
@@ -150,9 +150,9 @@ class _Server:
         return reply(content, request_id=request_id)
 
     def invocations(self) -> Response:
+        model, body = self._model(), _read_body()
         started = time.perf_counter()
-        model = self._model()
-        rows = rows_of_invocation(_read_body(), model.folder.contract)
+        rows = rows_of_invocation(body, model.folder.contract)
         request_id = current_request_id()
         answer, _ = self._answer(model, rows, request_id, started)
         return reply(write_mlflow(answer.raw), request_id=request_id)
@@ -164,6 +164,7 @@ class _Server:
         checked = folder.contract.check(rows, max_rows=self._max_rows)
         answer = model.answer(checked)
         created_at = datetime.now(UTC)
+        # The checks and the model; not the time that the client took to send.
         latency_ms = (time.perf_counter() - started) * 1000.0
         pairs = enumerate(zip(rows, answer.numbers, strict=True))
         predictions = [
@@ -186,7 +187,10 @@ class _Server:
         try:
             return self.source.get()
         except CompanionError as err:
-            raise ProblemError("no-model", str(err)) from err
+            # The reason names folders of this machine; it is for those who run it.
+            raise ProblemError(
+                "no-model", "The model cannot be used now. /health/ready says why."
+            ) from err
 
     def live(self) -> Response:
         return reply(_ENCODE({"live": True}))
@@ -232,9 +236,14 @@ def _read_body() -> object:
     if environ.get("CONTENT_TYPE") != JSON_TYPE or "HTTP_CONTENT_ENCODING" in environ:
         _check_content_type()
     content = request.get_data(cache=False)
-    # Without a declared length, Werkzeug cuts a body that is too long.
+    # Without a declared length, Werkzeug cuts a body that is too long: there is
+    # more to read after the limit.
     limit = request.max_content_length or float("inf")
-    if request.content_length is None and len(content) >= limit:
+    if (
+        request.content_length is None
+        and len(content) >= limit
+        and environ["wsgi.input"].read(1)
+    ):
         raise RequestEntityTooLarge
     return read_json(content)
 
@@ -248,11 +257,12 @@ def _check_content_type() -> None:
         and encoding == "identity"
     ):
         return
-    given = request.headers.get("Content-Type") or "nothing"
+    given = request.headers.get("Content-Type")
+    kind = f"as {given[:80]!r}" if given else "without a content type"
     packed = "" if encoding == "identity" else f", encoded as {encoding[:20]!r}"
     raise ProblemError(
         "wrong-content-type",
-        f"The body was sent as {given[:80]!r}{packed}; send it as {JSON_TYPE}, in "
+        f"The body was sent {kind}{packed}; send it as {JSON_TYPE}, in "
         "UTF-8 and not compressed.",
     )
 

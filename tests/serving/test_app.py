@@ -3,6 +3,7 @@ import json
 import logging
 import shutil
 import sqlite3
+import time
 import uuid
 
 import pytest
@@ -98,6 +99,12 @@ def test_a_refused_request_leaves_nothing_in_the_log(client, tmp_path, store):
         (b"{", {}, "broken-json"),
         (b"\xff\xfe\xff", {}, "broken-json"),
         (b"[" * 100_000, {}, "broken-json"),
+        (b'{"rows":[' + b"1" * 5000, {}, "broken-json"),
+        (b"[" + b"1" * 5000 + b"," + b"[" * 100_000, {}, "broken-json"),
+        (b'{"rows": [], "rows": []}', {}, "broken-json"),
+        ('{"rows": []}'.encode("utf-16"), {}, "broken-json"),
+        ('{"rows": []}'.encode("utf-16-le"), {}, "broken-json"),
+        ('{"rows": []}'.encode("utf-32"), {}, "broken-json"),
         (b"[]", {}, "refused-rows"),
         (b"7", {}, "refused-rows"),
         (b'{"rows": [], "dataframe_records": []}', {}, "refused-rows"),
@@ -131,11 +138,13 @@ def test_a_body_of_undeclared_length_is_not_cut_but_refused(client):
             "/predict",
             input_stream=io.BytesIO(body),
             content_type="application/json",
+            headers={"Transfer-Encoding": "chunked"},
             environ_overrides={"wsgi.input_terminated": True},
         )
 
     assert send_in_chunks(content).status_code == 200
-    problem(send_in_chunks(content + b" " * 1024 * 1024 + b"}"), "body-too-large")
+    assert send_in_chunks(content.ljust(1024 * 1024)).status_code == 200
+    problem(send_in_chunks(content.ljust(1024 * 1024) + b"}"), "body-too-large")
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 5000])
@@ -147,6 +156,54 @@ def test_a_number_that_json_cannot_hold_is_named_with_row_and_column(client, num
     (entry,) = problem(answer, "refused-rows")["errors"]
     assert (entry["row"], entry["column"]) == (1, "wind_ms")
     assert entry["reason"] == "not_finite"
+
+
+def test_a_refusal_of_an_encoding_or_of_a_repeated_name_says_which(client):
+    def detail(content):
+        answer = client.post("/predict", data=content, content_type="application/json")
+        return problem(answer, "broken-json")["detail"]
+
+    for encoding in ("utf-16", "utf-16-le", "utf-32-be"):
+        assert "UTF-8" in detail('{"rows": []}'.encode(encoding))
+    row = json.dumps(ROW).removesuffix("}")
+    twice = f'{{"rows": [{row}, "wind_ms": 4}}]}}'.encode()
+    assert '"wind_ms" more than once' in detail(twice)
+
+
+def test_a_byte_order_mark_of_utf_8_is_passed_over(client):
+    content = json.dumps({"rows": [ROW]}).encode("utf-8-sig")
+
+    answer = client.post("/predict", data=content, content_type="application/json")
+
+    assert answer.status_code == 200
+
+
+def test_a_missing_content_type_is_said_in_words(client):
+    answer = client.post("/predict", data=b"{}")
+
+    detail = problem(answer, "wrong-content-type")["detail"]
+    assert "sent without a content type" in detail
+
+
+def test_the_latency_is_that_of_the_server_and_not_of_the_upload(
+    client, tmp_path, store
+):
+    class SlowUpload(io.BytesIO):
+        def readinto(self, buffer):
+            time.sleep(0.5)
+            return super().readinto(buffer)
+
+    client.get("/health/ready")  # loads the model
+    content = json.dumps({"rows": [ROW]}).encode()
+    client.post(
+        "/predict",
+        input_stream=SlowUpload(content),
+        content_length=len(content),
+        content_type="application/json",
+    )
+
+    (row,) = logged(tmp_path, store)
+    assert 0 < row["latency_ms"] < 400
 
 
 def test_the_usual_ways_to_write_the_content_type_are_taken(client):
@@ -189,7 +246,9 @@ def test_a_missing_model_is_not_ready_until_it_is_there(rain_model, store, tmp_p
     assert answer.json["ready"] is False
     assert "no model folder" in answer.json["reasons"][0]
     refusal = client.post("/predict", json={"rows": [ROW]})
-    assert "no model folder" in problem(refusal, "no-model")["detail"]
+    detail = problem(refusal, "no-model")["detail"]
+    assert "/health/ready" in detail
+    assert str(tmp_path) not in refusal.text
     assert int(refusal.headers["Retry-After"]) > 0
     assert client.get("/ping").status_code == 503
     assert client.get("/health/live").status_code == 200
@@ -200,8 +259,6 @@ def test_a_missing_model_is_not_ready_until_it_is_there(rain_model, store, tmp_p
 
 
 def wait_until_ready(client):
-    import time
-
     deadline = time.monotonic() + 10
     while (answer := client.get("/health/ready")).status_code != 200:
         assert time.monotonic() < deadline, answer.text
