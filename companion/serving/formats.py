@@ -5,7 +5,7 @@ server takes as JSON, so that its clients need no change. Both end as one list
 of rows, which `companion.serving.contract` checks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from companion.serving.columns import Row
@@ -44,14 +44,14 @@ def rows_of_prediction(body: object) -> list[Any]:
         refuse(
             "missing",
             "The body has no member `rows`.",
-            given=sorted(body),
+            given=_listed(body),
             expected=expected,
         )
     if len(body) > 1:
         refuse(
             "unknown",
             "The body has other members beside `rows`.",
-            given=", ".join(sorted(body.keys() - {"rows"})),
+            given=_listed(body.keys() - {"rows"}),
             expected=expected,
         )
     return _as_list(body["rows"], "rows")
@@ -93,7 +93,7 @@ def rows_of_invocation(body: object, contract: Contract) -> list[Any]:
         refuse(
             "unknown" if formats else "missing",
             f"The body has {len(formats)} of the members that can hold rows.",
-            given=", ".join(formats) or sorted(body),
+            given=_listed(formats or body),
             expected=expected,
         )
     name = formats[0]
@@ -120,7 +120,7 @@ def _rows_of_split(given: object) -> list[Any]:
         refuse(
             "unknown" if unknown else "missing",
             f"`{member}` does not have the members it must have.",
-            given=", ".join(sorted(given)),
+            given=_listed(given),
             expected=expected,
         )
     columns = _as_list(given["columns"], f"{member}.columns")
@@ -182,6 +182,10 @@ def _rows_of_columns(given: Row, member: str) -> list[Any]:
         dict(zip(given, values, strict=True))
         for values in zip(*given.values(), strict=True)
     ]
+
+
+def _listed(members: Iterable[str]) -> str:
+    return ", ".join(sorted(members)) or "no members"
 
 
 def _as_list(given: object, member: str) -> list[Any]:

@@ -72,3 +72,34 @@ def test_bare_values_are_one_row_or_the_only_column():
 def test_a_broken_format_is_refused(body):
     with pytest.raises(RefusedError):
         rows_of_invocation(body, TWO)
+
+
+@pytest.mark.parametrize(
+    ("body", "given"),
+    [
+        ({"row": [], "x": 1}, "row, x"),
+        ({}, "no members"),
+        ({"rows": [], "y": 1, "x": 1}, "x, y"),
+    ],
+)
+def test_a_refused_body_of_predict_is_told_by_its_names(body, given):
+    with pytest.raises(RefusedError) as caught:
+        rows_of_prediction(body)
+
+    assert caught.value.entries[0]["given"] == given
+
+
+@pytest.mark.parametrize(
+    ("body", "given"),
+    [
+        ({"row": [], "x": 1}, "row, x"),
+        ({}, "no members"),
+        ({"instances": [], "inputs": [], "x": 1}, "inputs, instances"),
+        ({"dataframe_split": {}}, "no members"),
+    ],
+)
+def test_a_refused_body_of_invocations_is_told_by_its_names(body, given):
+    with pytest.raises(RefusedError) as caught:
+        rows_of_invocation(body, TWO)
+
+    assert caught.value.entries[0]["given"] == given
