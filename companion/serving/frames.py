@@ -1,6 +1,7 @@
 """Rows in the form that a model wants: a NumPy array or a pandas DataFrame."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,8 +74,16 @@ def make_frame(
 
 def _series_type(column: Column, values: Sequence[Any]) -> Any:
     if column.kind == "string":
-        return None  # pandas 2 and 3 differ in their own type for text
+        return _text_type()
     dtype = _DTYPES[column.kind]
     if None in values and dtype.kind in "bi":
         return object if dtype.kind == "b" else np.dtype("float64")
     return dtype
+
+
+@cache
+def _text_type() -> Any:
+    """Find pandas' own type for text; 2 and 3 differ, and a column may be empty."""
+    import pandas as pd
+
+    return pd.Series([""]).dtype
