@@ -59,7 +59,8 @@ class ShipperProcess:
             self._close_pipe()
         self._started = now
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "companion", "ship", *_OPTIONS],
+            # -P: a file companion.py in the working folder is not what is meant.
+            [sys.executable, "-P", "-m", "companion", "ship", *_OPTIONS],
             env=self._environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
