@@ -1,7 +1,7 @@
 """Run the application: gunicorn where it exists, waitress on Windows.
 
 Everything that can be wrong before the first request is said before anything
-starts: the folder, the port, the address of the store.
+starts: the folder, the port, the address of the store and what it needs.
 """
 
 import errno
@@ -18,6 +18,7 @@ from companion.serving.folder import ModelFolder, read_model_folder
 from companion.serving.shipper import ShipperProcess
 from companion.store import journal_folder
 from companion.store.address import parse_store_url, public_name
+from companion.store.database import Database
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -108,9 +109,12 @@ def serve(config: ServerConfig) -> None:
         If another program listens on the port.
     SettingError
         If an address or another value cannot be used.
+    StoreError
+        If the folder of the SQLite file is missing.
     """
     folder = read_model_folder(config.model)
     journal = journal_folder(config.store, config.journal)
+    Database(config.store).close()  # connects nowhere, but says what is missing
     runner = "waitress" if sys.platform == "win32" else "gunicorn"
     require_libraries("`companion serve`", runner, extra="serving")
     listener = listen(config.host, config.port)

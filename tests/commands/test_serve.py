@@ -2,6 +2,7 @@ import pytest
 
 from companion.cli import main
 from companion.processes import free_port
+from companion.serving.server import listen
 from companion.settings import SETTINGS
 
 OPTIONS = ("host", "port", "workers", "threads", "store", "journal")
@@ -55,6 +56,41 @@ def test_a_store_that_is_no_database_is_refused_before_anything_starts(
 
     said = capsys.readouterr()
     assert "SQLite or PostgreSQL" in said.err
+    assert "secret" not in said.err + said.out
+
+
+def test_a_missing_folder_of_the_store_is_said_before_anything_starts(
+    capsys, rain_model, tmp_path
+):
+    store = f"sqlite:///{tmp_path / 'nowhere' / 'log.db'}"
+
+    with listen("127.0.0.1", 0) as taken:  # what goes on too far ends there
+        port = str(taken.getsockname()[1])
+        code = main(["serve", str(rain_model), "--store", store, "--port", port])
+
+    assert code == 1
+    said = capsys.readouterr()
+    (sentence,) = said.err.strip().splitlines()
+    assert str(tmp_path / "nowhere") in sentence
+    assert said.out == ""
+
+
+def test_a_missing_driver_of_the_store_is_said_before_anything_starts(
+    capsys, rain_model, monkeypatch
+):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # cannot be imported
+    store = "postgresql://u:secret@host/x"
+
+    with listen("127.0.0.1", 0) as taken:  # what goes on too far ends there
+        port = str(taken.getsockname()[1])
+        code = main(["serve", str(rain_model), "--store", store, "--port", port])
+
+    assert code == 1
+    said = capsys.readouterr()
+    (sentence,) = said.err.strip().splitlines()
+    assert "psycopg" in sentence
     assert "secret" not in said.err + said.out
 
 
