@@ -201,9 +201,13 @@ def _find_skops(folder: Path, flavors: Mapping[str, Any]) -> SkopsFile | None:
     path = folder / str(sklearn.get("pickled_model"))
     if not path.is_file():
         raise ModelError(f"its file {path.name} is missing. Save the model again.")
-    return SkopsFile(
-        path=path, trusted_types=tuple(sklearn.get("skops_trusted_types") or ())
-    )
+    trusted = sklearn.get("skops_trusted_types") or []
+    if not isinstance(trusted, list):
+        raise ModelError(
+            f"its skops_trusted_types are {str(trusted)[:80]!r}; expected is a list of "
+            "names. Save the model again."
+        )
+    return SkopsFile(path=path, trusted_types=tuple(map(str, trusted)))
 
 
 def _read_example(folder: Path, contract: Contract) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 A scikit-learn model saved as skops is loaded without MLflow, and gets NumPy
 arrays where it was trained on them: one row then takes a fraction of the time
 that MLflow's own path takes. Every other model goes through `mlflow.pyfunc`.
-The figures are in the book's page on serving; `companion.serving.folder` says
-what a folder must hold.
+`companion.serving.folder` says what a folder must hold.
 """
 
 import math
@@ -19,7 +18,7 @@ from companion._extras import require_libraries
 from companion.errors import MissingExtraError, ModelError
 from companion.serving.folder import ModelFolder, SkopsFile, read_model_folder
 from companion.serving.frames import array_type, make_frame
-from companion.serving.refusals import Refusals, refuse
+from companion.serving.refusals import Refusals, RefusedError, refuse
 
 __all__ = ["Answer", "Model", "load_model"]
 
@@ -84,10 +83,7 @@ class Model:
                 given=f"{len(rows)} rows",
                 expected="values that the model can use",
             )
-        values = self._pick(raw)
-        if len(values) != len(rows) or not all(map(math.isfinite, values)):
-            raise _no_number(values, len(rows))
-        return Answer(raw, values)
+        return Answer(raw, _numbers(self._pick(raw), len(rows)))
 
     def try_example(self) -> None:
         """Answer the folder's example, to prove that the model works.
@@ -135,14 +131,14 @@ def load_model(path: str | Path) -> Model:
             f"example: {type(err).__name__}: {_first_line(err)} Save it again with "
             "the libraries installed here and with `input_example=`."
         ) from err
-    model = Model(folder, predict, _picker(folder, raw))
+    pick = _picker(folder, raw)
     try:
-        model.try_example()
-    except ValueError as err:
+        _numbers(pick(raw), len(rows))
+    except RefusedError as err:
         raise ModelError(
             f"The model in {folder.path} does not answer its own example: {err}"
         ) from err
-    return model
+    return Model(folder, predict, pick)
 
 
 def _first_line(err: Exception) -> str:
@@ -250,6 +246,13 @@ def _as_array(raw: Any) -> np.ndarray[Any, Any]:
 def _described(array: np.ndarray[Any, Any]) -> str:
     what = "numbers" if array.dtype.kind in "biuf" else "values that are no numbers"
     return f"{what} of shape {array.shape}"
+
+
+def _numbers(values: list[float], n_rows: int) -> list[float]:
+    """Return the values if there is a finite one for each row; else raise."""
+    if len(values) != n_rows or not all(map(math.isfinite, values)):
+        raise _no_number(values, n_rows)
+    return values
 
 
 def _no_number(values: Sequence[float], n_rows: int) -> Exception:

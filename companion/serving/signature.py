@@ -58,8 +58,13 @@ def read_contract(
             f"the signature's inputs are not a JSON list: {str(signature)[:80]!r}. "
             "Save the model again with `signature=infer_signature(...)`."
         )
+    if not isinstance(ranges, Mapping | None):
+        raise ModelError(
+            f"the ranges are {str(ranges)[:80]!r}; expected is, for each column, its "
+            "name with the lowest and the highest number."
+        )
     ranges = dict(ranges or {})
-    columns = [_column(spec, ranges.pop(spec.get("name", ""), None)) for spec in specs]
+    columns = [_column(spec, ranges) for spec in specs]
     names = [column.name for column in columns]
     if not columns or len(set(names)) < len(names):
         raise ModelError(
@@ -68,20 +73,22 @@ def read_contract(
         )
     if ranges:
         raise ModelError(
-            f"there are ranges for {sorted(ranges)}, but the signature has only the "
-            f"columns {names}."
+            f"there are ranges for {sorted(map(str, ranges))}, but the signature has "
+            f"only the columns {names}."
         )
     return Contract(columns)
 
 
-def _column(spec: dict[str, Any], span: Sequence[float] | None) -> Column:
-    name, kind = spec.get("name"), cast("Kind", spec.get("type"))
-    if not isinstance(name, str) or kind not in KINDS:
+def _column(spec: dict[str, Any], ranges: dict[str, Sequence[float]]) -> Column:
+    name, kind = spec.get("name"), spec.get("type")
+    if not isinstance(name, str) or not isinstance(kind, str) or kind not in KINDS:
         raise ModelError(
             f"the signature has the input {json.dumps(spec)[:120]}. Served are models "
             f"whose inputs are named columns of the types {', '.join(sorted(KINDS))}: "
             "save the model with a signature made from a pandas DataFrame."
         )
+    kind = cast("Kind", kind)
+    span = ranges.pop(name, None)
     required = bool(spec.get("required", True))
     if span is None:
         return Column(name=name, kind=kind, required=required)

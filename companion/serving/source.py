@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from companion.errors import CompanionError
@@ -21,15 +20,10 @@ class ModelSource:
     ----------
     path : str or Path
         A folder in MLflow's model format.
-    clock : callable, optional
-        Seconds that only go up.
     """
 
-    def __init__(
-        self, path: str | Path, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._clock = clock
         self._lock = threading.Lock()
         self._model: Model | None = None
         self._failure: CompanionError | None = None
@@ -56,12 +50,12 @@ class ModelSource:
         with self._lock:
             if self._model is not None:
                 return self._model
-            if self._failure is not None and self._clock() < self._next_try:
+            if self._failure is not None and time.monotonic() < self._next_try:
                 raise self._failure
             try:
                 self._model = load_model(self._path)
             except CompanionError as err:
                 self._failure = err
-                self._next_try = self._clock() + _PAUSE_S
+                self._next_try = time.monotonic() + _PAUSE_S
                 raise
             return self._model

@@ -211,6 +211,20 @@ def test_a_model_without_an_example_is_tried_on_a_made_up_row(copied):
     assert 0 <= load_model(copied).answer([ROW]).numbers[0] <= 1
 
 
+def test_the_example_is_answered_once_while_loading(rain_model, monkeypatch):
+    calls = []
+    predict = LogisticRegression.predict_proba
+    monkeypatch.setattr(
+        LogisticRegression,
+        "predict_proba",
+        lambda self, rows: calls.append(len(rows)) or predict(self, rows),
+    )
+
+    load_model(rain_model)
+
+    assert calls == [1]
+
+
 def break_nothing_but(change):
     return lambda folder: edit_conf(folder, change)
 
@@ -234,6 +248,18 @@ def example_with(value):
         (break_nothing_but(lambda c: c.pop("signature")), "has no signature"),
         (lambda folder: (folder / "model.skops").unlink(), "model.skops is missing"),
         (write("model.skops", "rubbish"), "cannot be loaded"),
+        (
+            break_nothing_but(
+                lambda c: c["flavors"]["sklearn"].update(skops_trusted_types=5)
+            ),
+            "skops_trusted_types are '5'",
+        ),
+        (
+            break_nothing_but(
+                lambda c: c["metadata"]["companion"].update(ranges=[1, 2])
+            ),
+            "the ranges are",
+        ),
         (write("serving_input_example.json", "{"), "cannot be read"),
         (example_with("much"), "does not fit its signature"),
         (
