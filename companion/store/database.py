@@ -7,6 +7,7 @@ module knows which of the two databases it talks to, but for `insert_for`.
 import importlib
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,6 +112,9 @@ class Database:
         else:
             self._engine = _postgresql_engine(self._url)
         self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        # Who is dropped without close() gives its connections back as well. Not at
+        # exit: a forked child must leave the parent's SQLite connection alone.
+        weakref.finalize(self, self._engine.dispose).atexit = False
 
     @property
     def is_sqlite(self) -> bool:

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from companion.errors import (
-    StoreError,
-)
+from companion.errors import StoreError
 from companion.store import (
     Journal,
     Shipper,
