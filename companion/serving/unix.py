@@ -14,24 +14,23 @@ from typing import TYPE_CHECKING, Any
 import click
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import ThreadWorker
 
 from companion.errors import CompanionError, ModelError
 from companion.serving.app import MODEL_SOURCE
 from companion.serving.folder import ModelFolder
 from companion.serving.shipper import ShipperProcess
+from companion.serving.worker import QuietLogger, Worker
 
 if TYPE_CHECKING:
     from companion.serving.server import ServerConfig
 
-__all__ = ["serve_with_gunicorn"]
+__all__ = ["FailureReport", "serve_with_gunicorn"]
 
 _KEEP_ALIVE_S = 15
 _GRACEFUL_S = 30
 # A worker that does not move for this long is replaced; loading a large model
 # is no reason.
 _TIMEOUT_S = 120
-_ENDING_POLL_S = 0.2
 _LONGEST_MESSAGE = 4096  # bytes, which a pipe takes in one piece
 
 
@@ -103,8 +102,7 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         self._greeting = greeting
         self._is_first = False
         self._must_load = True
-        self._read_end, self._write_end = os.pipe()
-        os.set_blocking(self._read_end, False)
+        self._report = FailureReport()
         super().__init__()
 
     def load_config(self) -> None:
@@ -112,12 +110,13 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         settings = {
             "bind": f"fd://{self._descriptor}",
             "workers": config.workers,
-            "worker_class": _Worker,
+            "worker_class": Worker,
             "threads": config.threads,
             "keepalive": _KEEP_ALIVE_S,
             "graceful_timeout": _GRACEFUL_S,
             "timeout": _TIMEOUT_S,
             "loglevel": "warning",
+            "logger_class": QuietLogger,
             "accesslog": "-" if config.access_log else None,
             "post_fork": self._note_worker,
             "post_worker_init": self._greet,
@@ -134,16 +133,13 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
             app.extensions[MODEL_SOURCE].get()
         except CompanionError as err:
             if self._must_load:
-                self._report_failure(err)
+                self._report.send(err)
+                sys.exit(0)
         return app
 
     def raise_failure(self) -> None:
         """Raise what a worker reported, if one did."""
-        try:
-            message = os.read(self._read_end, _LONGEST_MESSAGE)
-        except BlockingIOError:
-            return
-        raise ModelError(message.split(b"\0")[0].decode("utf-8", "replace"))
+        self._report.raise_if_any()
 
     def _note_worker(self, _arbiter: Arbiter, worker: Any) -> None:
         self._is_first = worker.age == 1
@@ -157,34 +153,44 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         if self._is_first:
             click.echo(self._greeting)
 
-    def _report_failure(self, err: CompanionError) -> None:
-        message = str(err).encode()[: _LONGEST_MESSAGE - 1] + b"\0"
-        os.write(self._write_end, message)
-        os.kill(os.getppid(), signal.SIGTERM)
-        sys.exit(0)
 
+class FailureReport:
+    """Why a worker cannot load the model: one sentence, from it to its arbiter.
 
-class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's worker, ending as soon as the running requests are answered.
-
-    gunicorn 26 waits for clients that only hold their connection, for half a
-    minute; and when its arbiter was killed it goes on to answer them.
+    Made in the arbiter, before it forks.
     """
 
-    def is_parent_alive(self) -> bool:
-        if not super().is_parent_alive():
-            self.alive = False
-        return bool(self.alive)
+    def __init__(self) -> None:
+        self._arbiter = os.getpid()
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._read_end, False)
 
-    def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        if self.alive:
-            super().wait_for_and_dispatch_events(timeout)
+    def send(self, err: CompanionError) -> None:
+        """Report an error, and tell the arbiter to end.
+
+        Parameters
+        ----------
+        err : CompanionError
+            What to say.
+        """
+        message = str(err).encode()[: _LONGEST_MESSAGE - 1] + b"\0"
+        os.write(self._write_end, message)
+        if os.getppid() == self._arbiter:  # else it has died, and that is init
+            os.kill(self._arbiter, signal.SIGTERM)
+
+    def raise_if_any(self) -> None:
+        """Raise what was reported first, if anything was.
+
+        Raises
+        ------
+        ModelError
+            With the worker's sentence.
+        """
+        try:
+            message = os.read(self._read_end, _LONGEST_MESSAGE)
+        except BlockingIOError:
             return
-        for connection in self.keepalived_conns:
-            connection.timeout = 0.0  # long ago on the clock of `murder_keepalived`
-        self.murder_keepalived()
-        if self.nr_conns > 0:
-            super().wait_for_and_dispatch_events(min(timeout, _ENDING_POLL_S))
+        raise ModelError(message.split(b"\0")[0].decode("utf-8", "replace"))
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
