@@ -20,7 +20,13 @@ from companion.serving.problems import (
 )
 from companion.serving.refusals import RefusedError
 
-__all__ = ["JSON_TYPE", "current_request_id", "reply", "reply_to_error"]
+__all__ = [
+    "JSON_TYPE",
+    "current_request_id",
+    "log_failure",
+    "reply",
+    "reply_to_error",
+]
 
 JSON_TYPE = "application/json"
 
@@ -87,13 +93,7 @@ def reply_to_error(err: Exception) -> Response:
         return Response(response.get_data(), err.code, response.headers)
     problem = _problem_of(err)
     if problem.kind.status == 500:
-        # Neither the message nor the values: both may hold what users sent.
-        _logger.error(
-            "%s in request %s\n%s",
-            type(err).__name__,
-            current_request_id(),
-            "".join(traceback.format_tb(err.__traceback__)),
-        )
+        log_failure(err, current_request_id())
     request_id = current_request_id()
     content = problem_body(
         problem, request_id=request_id, for_mlflow=request.path == "/invocations"
@@ -103,6 +103,25 @@ def reply_to_error(err: Exception) -> Response:
     )
     response.headers.extend({"X-Request-ID": request_id, **problem.headers})
     return response
+
+
+def log_failure(err: Exception, request_id: str) -> None:
+    """Log that the server failed: where, and never with what.
+
+    Parameters
+    ----------
+    err : Exception
+        Neither its message nor its values are logged: both may hold what users
+        sent.
+    request_id : str
+        The id that the answer carries.
+    """
+    _logger.error(
+        "%s in request %s\n%s",
+        type(err).__name__,
+        request_id,
+        "".join(traceback.format_tb(err.__traceback__)),
+    )
 
 
 def _problem_of(err: Exception) -> Problem:

@@ -12,7 +12,6 @@ import socket
 import struct
 import sys
 import time
-import traceback
 import uuid
 from functools import partial
 from selectors import EVENT_READ
@@ -27,6 +26,7 @@ from gunicorn.http.errors import (
 from gunicorn.workers.gthread import ThreadWorker
 
 from companion.serving.problems import ProblemError, problem_body
+from companion.serving.replies import log_failure
 
 __all__ = ["STALL_S", "QuietLogger", "Worker"]
 
@@ -157,12 +157,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             _logger.warning("%s in request %s", type(exc).__name__, request_id)
         else:
             error = ProblemError("internal", "The server failed. See its log.")
-            _logger.error(
-                "%s in request %s\n%s",
-                type(exc).__name__,
-                request_id,
-                "".join(traceback.format_tb(exc.__traceback__)),
-            )
+            log_failure(exc, request_id)
         with contextlib.suppress(OSError):  # the client may have gone
             client.sendall(_http(error, request_id))
 
