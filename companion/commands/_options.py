@@ -1,13 +1,14 @@
 """Command-line options that stand for a setting."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from companion.settings import SETTINGS
 
-__all__ = ["setting_option"]
+__all__ = ["journal_option", "setting_option", "store_option"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -43,3 +44,10 @@ def setting_option(
         help=setting.meaning,
         **attributes,
     )
+
+
+# Every command that writes or reads the log takes these two.
+store_option = setting_option("store", metavar="URL")
+journal_option = setting_option(
+    "journal", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER"
+)

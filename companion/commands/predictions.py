@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from companion.commands._options import setting_option
+from companion.commands._options import journal_option, store_option
 from companion.errors import SettingError
 from companion.store import (
     Prediction,
@@ -38,10 +38,8 @@ def _read_time(
     epilog="Example: companion predictions --since 2h --model terrace-rain",
     context_settings={"show_default": True},
 )
-@setting_option("store", metavar="URL")
-@setting_option(
-    "journal", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER"
-)
+@store_option
+@journal_option
 @click.option(
     "--limit", type=click.IntRange(min=1), default=20, help="At most so many."
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from companion.commands._options import setting_option
+from companion.commands._options import journal_option, setting_option, store_option
 
 __all__ = ["command"]
 
@@ -19,10 +19,8 @@ __all__ = ["command"]
 @setting_option("port", type=click.IntRange(0, 65535))
 @setting_option("workers", type=click.IntRange(min=1))
 @setting_option("threads", type=click.IntRange(min=1))
-@setting_option("store", metavar="URL")
-@setting_option(
-    "journal", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER"
-)
+@store_option
+@journal_option
 @setting_option("max-rows", type=click.IntRange(min=1))
 @setting_option("max-body", type=click.IntRange(min=1), metavar="BYTES")
 @setting_option("log-failure", type=click.Choice(["refuse", "answer"]))

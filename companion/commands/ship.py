@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from companion.commands._options import setting_option
+from companion.commands._options import journal_option, store_option
 from companion.errors import SettingError
 from companion.store import Shipper, ShipReport, follow, ship
 
@@ -24,10 +24,8 @@ _BAR_FROM_BYTES = 1_000_000
     epilog="Example: companion ship --store sqlite:///companion.db",
     context_settings={"show_default": True},
 )
-@setting_option("store", metavar="URL")
-@setting_option(
-    "journal", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER"
-)
+@store_option
+@journal_option
 @click.option("--follow", "following", is_flag=True, help="Go on until Ctrl-C.")
 @click.option(
     "--interval",
