@@ -11,7 +11,9 @@ import pytest
 from companion import __version__
 from companion.errors import SettingError
 from companion.serving import create_app
+from companion.serving.app import DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_ROWS
 from companion.serving.problems import PROBLEM_TYPES
+from companion.settings import SETTINGS
 from companion.store import ship
 
 ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
@@ -356,3 +358,8 @@ def test_the_answer_leaves_after_the_record_is_on_disk(rain_model, store, tmp_pa
 
     (file,) = (tmp_path / "log.db.journal").glob("*.jsonl")
     assert answer.json["predictions"][0]["id"] in file.read_text()
+
+
+def test_the_limits_are_the_same_from_python_and_from_the_command():
+    assert str(DEFAULT_MAX_ROWS) == SETTINGS["max-rows"].default
+    assert str(DEFAULT_MAX_BODY_BYTES) == SETTINGS["max-body"].default
