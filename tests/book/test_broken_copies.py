@@ -54,6 +54,14 @@ def test_a_page_with_a_formula_loads_mathjax_from_the_book_itself(unbroken):
     ]
 
 
+def test_mathjax_offers_no_menu_that_would_ask_another_host(unbroken):
+    page = read_pages(unbroken / "_build" / "html")["book/module1/small.html"]
+
+    scripts = "".join(script.get_text() for script in page.select("script:not([src])"))
+
+    assert '"enableMenu": false' in scripts
+
+
 def test_a_copy_with_a_broken_cell_does_not_build(tmp_path):
     broken = _changed('SETTINGS["port"].default', 'SETTINGS["harbour"].default')
 
