@@ -6,6 +6,7 @@
     ├── SettingError          a setting or option has a value that cannot be used
     ├── MissingExtraError     a part needs libraries that are not installed
     ├── DataError             a data file is broken
+    ├── ExerciseError         no exercise with a checker has this number
     ├── ModelError            a model folder is missing, broken or cannot be served
     ├── StoreError            the log cannot be read or written
     │   └── JournalError      the local journal cannot be read or written
@@ -21,6 +22,7 @@ each one.
 __all__ = [
     "CompanionError",
     "DataError",
+    "ExerciseError",
     "JournalError",
     "MissingExtraError",
     "ModelError",
@@ -64,6 +66,10 @@ class MissingExtraError(CompanionError, ImportError):
 
 class DataError(CompanionError, ValueError):
     """A data file is broken; the message names row, column and value."""
+
+
+class ExerciseError(CompanionError, LookupError):
+    """No exercise of the book that has a checker has this number."""
 
 
 class ModelError(CompanionError, ValueError):

@@ -1,0 +1,54 @@
+"""Checkers that tell a reader whether an exercise is solved, or what to look at.
+
+A reader calls one name::
+
+    from companion.checks import check
+
+    check("1.2", answer)
+
+For those who write a chapter: its checkers are in the module of the same name
+(`mlops.md`: `companion/checks/mlops.py`; a dash becomes an underscore), which
+ends with the mapping ``CHECKERS``, exercise id to function::
+
+    from companion.checks import Verdict, check_number, not_yet, right
+
+    def _share_of_wet_days(answer: object) -> Verdict:
+        from companion.terrace import load_weather      # heavy imports: inside
+
+        wet = load_weather()["precipitation_mm"].gt(0)
+        return check_number(
+            answer,
+            wet.mean(),                                 # computed, not typed
+            slips=[(1 - wet.mean(), "That is the share of dry days.")],
+            hint="Which comparison makes a day wet?",
+        )
+
+    CHECKERS = {"1.1": _share_of_wet_days}
+
+A checker gets the answer as it is, except that `None` and an answer that is or
+holds ``...`` never reach it. Numbers, choices, names, tables and functions have
+a helper each: `check_number`, `check_choice`, `check_names`, `check_table`,
+`check_function`. For anything else return ``right("remark")`` or
+``not_yet("hint")``. A hint says what the answer is and what to look at next; it
+is never only "wrong" and does not give the answer away.
+"""
+
+from companion.checks._functions import Example, check_function
+from companion.checks._registry import check, exercise_ids
+from companion.checks._tables import check_table
+from companion.checks._values import check_choice, check_names, check_number
+from companion.checks._verdict import Verdict, not_yet, right
+
+__all__ = [
+    "Example",
+    "Verdict",
+    "check",
+    "check_choice",
+    "check_function",
+    "check_names",
+    "check_number",
+    "check_table",
+    "exercise_ids",
+    "not_yet",
+    "right",
+]

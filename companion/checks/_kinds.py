@@ -1,0 +1,45 @@
+"""Saying what kind of thing an answer is, in words a reader knows."""
+
+from collections.abc import Mapping
+
+__all__ = ["kind", "shown", "unanswered"]
+
+# By name, so that NumPy's own bool is one without importing NumPy.
+_WORDS = {
+    "bool": "True or False",
+    "dict": "a dictionary",
+    "float": "a number",
+    "frozenset": "a set",
+    "int": "a number",
+    "list": "a list",
+    "set": "a set",
+    "str": "text",
+    "tuple": "a tuple",
+}
+_LONGEST = 60
+
+
+def kind(value: object) -> str:
+    """Name the kind of a value: "a list", "a DataFrame", "text"."""
+    if callable(value) and not isinstance(value, type):
+        return "a function"
+    name = type(value).__name__
+    article = "an" if name[:1].lower() in "aeiou" else "a"
+    return _WORDS.get(name, f"{article} {name}")
+
+
+def shown(value: object) -> str:
+    """Show a value within a sentence, cut where it is long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def unanswered(value: object) -> bool:
+    """Tell whether an answer still is, or still holds, the `...` of its stub."""
+    if value is None or value is ...:
+        return True
+    if isinstance(value, Mapping):
+        return any(one is ... for one in value.values())
+    if isinstance(value, list | tuple):
+        return any(one is ... for one in value)
+    return False
