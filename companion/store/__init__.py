@@ -1,20 +1,23 @@
 """The log: a journal that loses nothing, and the database it is brought into.
 
 Writers append records to a :class:`Journal`. A shipper (:func:`ship`) brings
-them into SQLite or PostgreSQL, each once. :func:`read_predictions` asks.
+them into SQLite or PostgreSQL, each once. :func:`read_predictions` and
+:func:`read_calls` ask.
 """
 
 from companion.store.address import journal_folder
+from companion.store.calls import LLMCall
 from companion.store.delivery import Shipper, ShipReport, ship
 from companion.store.following import follow
 from companion.store.journal import Journal
-from companion.store.queries import read_predictions
+from companion.store.queries import read_calls, read_predictions
 from companion.store.records import Prediction, Record
 from companion.store.times import parse_time
 from companion.store.waiting import count_waiting
 
 __all__ = [
     "Journal",
+    "LLMCall",
     "Prediction",
     "Record",
     "ShipReport",
@@ -23,6 +26,7 @@ __all__ = [
     "follow",
     "journal_folder",
     "parse_time",
+    "read_calls",
     "read_predictions",
     "ship",
 ]

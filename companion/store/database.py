@@ -71,7 +71,8 @@ class NoLogError(StoreError):
     def __init__(self, place: str | Path) -> None:
         super().__init__(
             f"There is no log at {place} yet: a server of companion begins one when "
-            "it starts to log, such as `companion serve MODEL`. Elsewhere? Give its "
+            "it starts to log, such as `companion serve MODEL`, and `companion ship` "
+            "begins one with what a recorder has written. Elsewhere? Give its "
             "address with --store."
         )
 

@@ -61,8 +61,31 @@ def _begin_with_predictions(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)
 
 
+def _add_llm_calls(connection: Connection) -> None:
+    calls = Table(
+        "llm_calls",
+        MetaData(),
+        Column("id", String, primary_key=True),
+        Column("created_at", UtcTime, nullable=False),
+        Column("model", String, nullable=False),
+        Column("prompt", JSON, nullable=False),
+        Column("completion", String, nullable=False),
+        Column("outcome", String, nullable=False),
+        Column("input_tokens", BigInteger),
+        Column("cached_tokens", BigInteger),
+        Column("output_tokens", BigInteger),
+        Column("latency_ms", Float(53)),
+        Column("first_token_ms", Float(53)),
+        Column("finish_reason", String),
+        Column("error", String),
+        Index("llm_calls_by_time", "created_at"),
+        Index("llm_calls_by_model", "model", "created_at"),
+    )
+    calls.create(connection)
+
+
 # The number of a step is its place in the list, from 1.
-MIGRATIONS: Sequence[Migration] = (_begin_with_predictions,)
+MIGRATIONS: Sequence[Migration] = (_begin_with_predictions, _add_llm_calls)
 
 
 def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> None:

@@ -7,24 +7,24 @@ columns of their tables stand in `companion.store.schema`.
 """
 
 import json
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Protocol, Self
 
 from companion.errors import SettingError
-from companion.store.times import format_time, read_time
+from companion.store._checks import (
+    check_json,
+    check_number,
+    check_text,
+    check_time,
+    read_time_field,
+)
+from companion.store.calls import LLMCall
+from companion.store.times import format_time
 
 __all__ = ["RECORD_TYPES", "Prediction", "Record", "decode_record", "encode_record"]
 
-# Long enough for any name; short enough for an index row of PostgreSQL.
-_LONGEST_TEXT = 200
-_PLAIN = frozenset({str, bool, type(None)})
-# Python reads and writes nested values with its stack, whose end is nowhere fixed.
-_DEEPEST = 32
-# Whole numbers with more bits may be beyond what a float can hold.
-_MOST_BITS = 1023
 _ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
@@ -94,16 +94,16 @@ class Prediction:
     latency_ms: float
 
     def __post_init__(self) -> None:
-        _check_text("id", self.id)
-        _check_text("request_id", self.request_id)
-        _check_time("created_at", self.created_at)
-        _check_text("model_name", self.model_name)
-        _check_text("model_version", self.model_version)
+        check_text("id", self.id)
+        check_text("request_id", self.request_id)
+        check_time("created_at", self.created_at)
+        check_text("model_name", self.model_name)
+        check_text("model_version", self.model_version)
         if not isinstance(self.inputs, dict):
             raise SettingError(f"inputs must be a dict, got {self.inputs!r:.80}")
-        _check_json("inputs", self.inputs)
-        _check_number("value", self.value)
-        _check_number("latency_ms", self.latency_ms)
+        check_json("inputs", self.inputs)
+        check_number("value", self.value)
+        check_number("latency_ms", self.latency_ms)
         # A whole number of more than 64 bits is none that SQLite takes.
         object.__setattr__(self, "value", float(self.value))
         object.__setattr__(self, "latency_ms", float(self.latency_ms))
@@ -154,12 +154,15 @@ class Prediction:
                 f"a row of {cls.table} has the fields {sorted(expected)}, "
                 f"got {sorted(row)!s:.200}"
             )
-        return cls(**{**row, "created_at": _read_time_field(row["created_at"])})
+        return cls(**{**row, "created_at": read_time_field(row["created_at"])})
 
 
 # Name of the table -> its record. A new kind of record is added here, in
 # companion.store.schema (its columns) and in companion.store.migrations.
-RECORD_TYPES: Mapping[str, type[Record]] = {Prediction.table: Prediction}
+RECORD_TYPES: Mapping[str, type[Record]] = {
+    Prediction.table: Prediction,
+    LLMCall.table: LLMCall,
+}
 
 
 def encode_record(record: Record) -> bytes:
@@ -209,78 +212,3 @@ def decode_record(line: bytes) -> Record:
             f"the log has the tables {sorted(RECORD_TYPES)}, got {table!r:.80}"
         )
     return RECORD_TYPES[table].from_json(row)
-
-
-def _check_text(name: str, text: object) -> None:
-    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TEXT:
-        raise SettingError(
-            f"{name} must be a text of 1 to {_LONGEST_TEXT} characters, "
-            f"got {text!r:.80}"
-        )
-    # PostgreSQL has no text with a NUL, and half a surrogate pair is not Unicode.
-    if "\0" in text or (not text.isascii() and _has_surrogate(text)):
-        raise SettingError(f"{name} holds a character that is no text: {text!r:.80}")
-
-
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _check_time(name: str, moment: object) -> None:
-    if not isinstance(moment, datetime) or moment.utcoffset() != timedelta(0):
-        raise SettingError(
-            f"{name} must be a datetime in UTC, such as datetime.now(UTC), "
-            f"got {moment!r:.80}"
-        )
-
-
-def _check_number(name: str, number: object) -> None:
-    if isinstance(number, bool) or not isinstance(number, float | int):
-        raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
-    if isinstance(number, int):
-        # Not written out: Python refuses to where the digits are thousands.
-        if (bits := number.bit_length()) > _MOST_BITS:
-            raise SettingError(
-                f"{name} must be a finite number, got a whole one of {bits} bits"
-            )
-    elif not math.isfinite(number):
-        raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
-
-
-def _is_plain(value: object) -> bool:
-    kind = type(value)
-    return kind in _PLAIN or (kind is float and math.isfinite(value))  # type: ignore[arg-type]  # float it is
-
-
-def _check_json(name: str, value: object, depth: int = 0) -> None:
-    # Most values are plain and never come here; a subclass of text may.
-    if isinstance(value, str | bool):
-        return
-    if isinstance(value, float | int):
-        _check_number(name, value)
-        return
-    if depth > _DEEPEST:
-        raise SettingError(f"{name:.80} is nested too deeply; {_DEEPEST} levels may be")
-    for key, inner in _items(name, value):
-        if not _is_plain(inner):
-            _check_json(f"{name}[{key!r:.80}]", inner, depth + 1)
-
-
-def _items(name: str, value: object) -> Iterable[tuple[object, object]]:
-    if isinstance(value, list | tuple):
-        return enumerate(value)
-    if not isinstance(value, dict):
-        raise SettingError(
-            f"{name} must be a value that JSON knows, got {type(value).__name__} "
-            f"{value!r:.80}"
-        )
-    for key in value:
-        if not isinstance(key, str):
-            raise SettingError(f"{name} has the key {key!r:.80}, which is no text")
-    return value.items()
-
-
-def _read_time_field(value: object) -> datetime:
-    if not isinstance(value, str):
-        raise SettingError(f"created_at must be a text, got {value!r:.80}")
-    return read_time(value)

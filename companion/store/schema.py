@@ -25,7 +25,14 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from companion.store.times import format_time, read_time
 
-__all__ = ["METADATA", "OFFSETS", "PREDICTIONS", "RECORD_TABLES", "UtcTime"]
+__all__ = [
+    "LLM_CALLS",
+    "METADATA",
+    "OFFSETS",
+    "PREDICTIONS",
+    "RECORD_TABLES",
+    "UtcTime",
+]
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -75,6 +82,26 @@ PREDICTIONS = Table(
     Index("predictions_by_model", "model_name", "model_version", "created_at"),
 )
 
+LLM_CALLS = Table(
+    "llm_calls",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("model", String, nullable=False),
+    Column("prompt", JSON, nullable=False),
+    Column("completion", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("input_tokens", BigInteger),
+    Column("cached_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("latency_ms", Float(53)),
+    Column("first_token_ms", Float(53)),
+    Column("finish_reason", String),
+    Column("error", String),
+    Index("llm_calls_by_time", "created_at"),
+    Index("llm_calls_by_model", "model", "created_at"),
+)
+
 # How many bytes of each journal file are in the tables above. It moves in the
 # transaction that writes the records, so neither can be there without the other.
 OFFSETS = Table(
@@ -93,4 +120,7 @@ MIGRATIONS_DONE = Table(
 )
 
 # Name in a record -> the table it goes to; the keys are those of RECORD_TYPES.
-RECORD_TABLES: Mapping[str, Table] = {PREDICTIONS.name: PREDICTIONS}
+RECORD_TABLES: Mapping[str, Table] = {
+    PREDICTIONS.name: PREDICTIONS,
+    LLM_CALLS.name: LLM_CALLS,
+}

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import inspect, text
 
 from companion.errors import StoreError
-from companion.store import Journal, read_predictions, ship
+from companion.store import Journal, read_calls, read_predictions, ship
 from companion.store.database import Database
 from companion.store.migrations import MIGRATIONS, migrate
 from companion.store.schema import METADATA
+
+NUMBERS = "SELECT number FROM schema_migrations ORDER BY number"
 
 
 @pytest.fixture
@@ -108,7 +110,12 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
     rows = read_all(database, "SELECT note, value FROM predictions ORDER BY id")
     assert rows == [("kept r-0", 0.25), ("kept r-1", 0.25)]
     done = read_all(database, "SELECT number, name FROM schema_migrations ORDER BY 1")
-    assert done == [(1, "begin_with_predictions"), (2, "add_note"), (3, "fill_note")]
+    assert done == [
+        (1, "begin_with_predictions"),
+        (2, "add_llm_calls"),
+        (3, "add_note"),
+        (4, "fill_note"),
+    ]
     [(late,)] = read_all(
         database, "SELECT CAST(max(applied_at) AS VARCHAR(26)) FROM schema_migrations"
     )
@@ -128,7 +135,8 @@ def test_a_step_that_fails_leaves_the_database_as_it_was(database):
     with database.read() as connection:
         columns = [c["name"] for c in inspect(connection).get_columns("predictions")]
     assert "note" not in columns
-    assert read_all(database, "SELECT max(number) FROM schema_migrations") == [(1,)]
+    last = read_all(database, "SELECT max(number) FROM schema_migrations")
+    assert last == [(len(MIGRATIONS),)]
 
 
 def test_a_newer_database_is_refused_and_left_alone(
@@ -136,7 +144,11 @@ def test_a_newer_database_is_refused_and_left_alone(
 ):
     migrate(database, [*MIGRATIONS, lambda _: None])
     Journal(folder).append(predictions(1))
-    words = r"made by a newer companion: its schema has number 2, .* up to 1.*upgrade"
+    newest = len(MIGRATIONS)
+    words = (
+        f"made by a newer companion: its schema has number {newest + 1}, .* "
+        f"up to {newest}.*upgrade"
+    )
 
     with pytest.raises(StoreError, match=words):
         ship(store_url, folder)
@@ -165,7 +177,7 @@ def test_first_starts_at_once_do_not_disturb_each_other(store_url):
         list(pool.map(start, range(8)))
 
     database = Database(store_url)
-    assert read_all(database, "SELECT number FROM schema_migrations") == [(1,)]
+    assert read_all(database, NUMBERS) == [(i + 1,) for i in range(len(MIGRATIONS))]
     database.close()
 
 
@@ -185,7 +197,7 @@ def test_a_first_start_waits_for_another_that_is_writing(tmp_path):
         start.result(timeout=10)
 
     assert waits
-    assert read_all(database, "SELECT number FROM schema_migrations") == [(1,)]
+    assert read_all(database, NUMBERS) == [(i + 1,) for i in range(len(MIGRATIONS))]
     other.close()
     database.close()
 
@@ -208,3 +220,56 @@ Shipper(sys.argv[1]).prepare()
         process.stdin.close()
 
     assert [process.wait(timeout=60) for process in processes] == [0, 0]
+
+
+# What version 1 left behind, as `sqlite3 log.db .dump` shows it.
+VERSION_1 = """
+CREATE TABLE journal_offsets (
+    file VARCHAR NOT NULL, "offset" BIGINT NOT NULL, PRIMARY KEY (file)
+);
+CREATE TABLE predictions (
+    id VARCHAR NOT NULL, request_id VARCHAR NOT NULL, created_at VARCHAR(27) NOT NULL,
+    model_name VARCHAR NOT NULL, model_version VARCHAR NOT NULL, inputs JSON NOT NULL,
+    value FLOAT NOT NULL, latency_ms FLOAT NOT NULL, PRIMARY KEY (id)
+);
+INSERT INTO predictions VALUES (
+    'r-0', 'r', '2014-06-01 12:00:00.000000Z', 'terrace-rain', '1',
+    '{"temp_max_c": 12.8}', 0.25, 1.5
+);
+CREATE TABLE schema_migrations (
+    number INTEGER NOT NULL, name VARCHAR NOT NULL, applied_at VARCHAR(27) NOT NULL,
+    PRIMARY KEY (number)
+);
+INSERT INTO schema_migrations
+    VALUES (1, 'begin_with_predictions', '2026-11-23 17:52:50.338197Z');
+CREATE INDEX predictions_by_model
+    ON predictions (model_name, model_version, created_at);
+CREATE INDEX predictions_by_time ON predictions (created_at);
+"""
+
+
+def test_a_database_of_version_1_keeps_its_rows_and_gets_what_came_since(
+    sqlite_url, tmp_path
+):
+    connection = sqlite3.connect(tmp_path / "log.db")
+    connection.executescript(VERSION_1)
+    connection.close()
+
+    assert read_calls(sqlite_url) == []
+    assert [one.id for one in read_predictions(sqlite_url)] == ["r-0"]
+
+    opened = Database(sqlite_url)
+    with opened.write() as connection:
+        reached = describe(connection)
+        METADATA.drop_all(connection)
+        METADATA.create_all(connection)
+        assert reached == describe(connection)
+    opened.close()
+
+
+def test_a_step_is_done_on_top_of_the_one_before(database, store_url):
+    """As above, on the database server that the tests are given as well."""
+    migrate(database, MIGRATIONS[:1])
+
+    assert read_calls(store_url) == []
+    assert read_all(database, NUMBERS) == [(i + 1,) for i in range(len(MIGRATIONS))]
