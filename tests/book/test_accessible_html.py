@@ -1,24 +1,13 @@
 """The extension that mends the theme's pages mends each defect, and only once."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from bs4 import BeautifulSoup
-
-ROOT = Path(__file__).resolve().parents[2]
+from extensions import load_extension
 
 
 @pytest.fixture(scope="module")
 def accessible_html():
-    # It lies beside the book, not in a package: Sphinx loads it by its path.
-    path = ROOT / "book" / "_ext" / "accessible_html.py"
-    spec = importlib.util.spec_from_file_location("accessible_html", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_extension("accessible_html")
 
 
 @pytest.mark.parametrize(

@@ -44,24 +44,6 @@ def test_the_unbroken_copy_passes_every_check(unbroken):
     assert output_complaints(pages) == []
 
 
-def test_a_page_with_a_formula_loads_mathjax_from_the_book_itself(unbroken):
-    page = read_pages(unbroken / "_build" / "html")["book/module1/small.html"]
-
-    sources = [str(script["src"]) for script in page.select("script[src*=mathjax]")]
-
-    assert [source.partition("?")[0] for source in sources] == [
-        "../../_static/mathjax/tex-mml-chtml.js"
-    ]
-
-
-def test_mathjax_offers_no_menu_that_would_ask_another_host(unbroken):
-    page = read_pages(unbroken / "_build" / "html")["book/module1/small.html"]
-
-    scripts = "".join(script.get_text() for script in page.select("script:not([src])"))
-
-    assert '"enableMenu": false' in scripts
-
-
 def test_a_copy_with_a_broken_cell_does_not_build(tmp_path):
     broken = _changed('SETTINGS["port"].default', 'SETTINGS["harbour"].default')
 
