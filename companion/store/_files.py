@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from companion._lock import take_lock
 from companion.errors import JournalError
-from companion.store._lock import take_lock
 from companion.store.journal import SUFFIX
 from companion.store.records import Record, decode_record
 

@@ -18,8 +18,8 @@ import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
+from companion._lock import take_lock
 from companion.errors import JournalError
-from companion.store._lock import take_lock
 from companion.store.records import Record, encode_record
 
 __all__ = ["SUFFIX", "Journal"]

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from companion._lock import take_lock
 from companion.errors import JournalError
 from companion.store import Journal, Shipper, read_predictions
 from companion.store._files import JournalFile
-from companion.store._lock import take_lock
 from companion.store.journal import SUFFIX
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")

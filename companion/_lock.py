@@ -1,7 +1,8 @@
 """A lock that the operating system drops when its holder dies, however it dies.
 
 The writer of a journal file holds the lock of that file for as long as it
-lives; so a file whose lock can be had has no writer any more. There is no
+lives; so a file whose lock can be had has no writer any more. Whoever starts the
+language model holds one until it is started. There is no
 `release` here on purpose: after a fork parent and child share one lock, and a
 child that released it would take it from its parent. Closing the file is the
 way to let go.
