@@ -129,7 +129,7 @@ def _share_called_rain() -> "pd.Series[float]":
     weather = load_weather()
     rainy = weather[weather["precipitation_mm"] > 0]
     months = pd.DatetimeIndex(rainy.index).to_period("M")
-    return rainy["weather"].eq("rain").groupby(months).mean()
+    return rainy["weather"].eq("rain").astype("float64").groupby(months).mean()
 
 
 def _evenings_each(answer: object) -> Verdict:
