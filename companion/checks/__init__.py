@@ -29,11 +29,13 @@ A checker gets the answer as it is, except that `None` and an answer that is or
 holds ``...`` never reach it. Numbers, choices, names, tables and functions have
 a helper each: `check_number`, `check_choice`, `check_names`, `check_table`,
 `check_function`. For anything else return ``right("remark")`` or
-``not_yet("hint")``. A hint says what the answer is and what to look at next; it
-is never only "wrong" and does not give the answer away.
+``not_yet("hint")``; `kind` and `shown` word what was handed in. A hint says what
+the answer is and what to look at next; it is never only "wrong" and does not
+give the answer away.
 """
 
 from companion.checks._functions import Example, check_function
+from companion.checks._kinds import kind, shown
 from companion.checks._registry import check, exercise_ids
 from companion.checks._tables import check_table
 from companion.checks._values import check_choice, check_names, check_number
@@ -49,6 +51,8 @@ __all__ = [
     "check_number",
     "check_table",
     "exercise_ids",
+    "kind",
     "not_yet",
     "right",
+    "shown",
 ]

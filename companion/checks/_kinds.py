@@ -1,6 +1,7 @@
 """Saying what kind of thing an answer is, in words a reader knows."""
 
 from collections.abc import Mapping
+from types import CodeType
 
 __all__ = ["kind", "shown", "unanswered"]
 
@@ -36,10 +37,23 @@ def shown(value: object) -> str:
 
 def unanswered(value: object) -> bool:
     """Tell whether an answer still is, or still holds, the `...` of its stub."""
-    if value is None or value is ...:
+    if value is None or value is ... or _is_empty_function(value):
         return True
     if isinstance(value, Mapping):
         return any(one is ... for one in value.values())
     if isinstance(value, list | tuple):
         return any(one is ... for one in value)
     return False
+
+
+def _stub() -> None: ...
+
+
+def _is_empty_function(value: object) -> bool:
+    # A function whose body still is `...`, below a docstring or not.
+    code = getattr(value, "__code__", None)
+    if not isinstance(code, CodeType):
+        return False
+    body = (code.co_names, code.co_consts[-1:], len(code.co_code))
+    empty = _stub.__code__
+    return body == (empty.co_names, empty.co_consts[-1:], len(empty.co_code))

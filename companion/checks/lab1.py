@@ -1,10 +1,272 @@
 """Checkers of Lab 1."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 
-from companion.checks import Verdict
+from companion.checks import (
+    Verdict,
+    check_number,
+    check_table,
+    kind,
+    not_yet,
+    right,
+    shown,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["CHECKERS"]
 
-CHECKERS: Mapping[str, Callable[[Any], Verdict]] = {}
+
+def _check_classes(answer: object) -> Verdict:
+    import pandas as pd
+
+    from companion.terrace import load_weather
+
+    weather = load_weather()
+    years = weather.index.year
+    counts = {
+        "called_rain": weather["weather"].eq("rain").groupby(years).sum(),
+        "rain_measured": weather["precipitation_mm"].gt(0).groupby(years).sum(),
+    }
+    return check_table(
+        answer,
+        pd.DataFrame(counts),
+        tolerance=0,
+        hint="Count days, year by year: those whose class is the word rain, "
+        "and those with more than 0 mm.",
+        remark="The rain stays and the word goes.",
+    )
+
+
+def _check_other_year(answer: object) -> Verdict:
+    from companion.terrace import (
+        CostTable,
+        load_weather,
+        make_features,
+        make_target,
+        naive_rule,
+        predict_rain,
+        split_by_time,
+        train_model,
+    )
+
+    weather = load_weather()
+    features, target = make_features(weather), make_target(weather)
+    lab = split_by_time(features, target, test_start="2014-01-01")
+    later = split_by_time(features, target, test_start="2015-01-01")
+    model = train_model(lab.train_features, lab.train_target)
+    trained_again = train_model(later.train_features, later.train_target)
+
+    def more_eur(model: Any, split: Any, year: str | None = None) -> float:
+        days, rained = split.test_features, split.test_target
+        if year:
+            days, rained = days.loc[year], rained.loc[year]
+        costs = CostTable()
+        said = costs.cost_by_day(rained, predict_rain(model, days))
+        return float((said - costs.cost_by_day(rained, naive_rule(days))).mean())
+
+    return check_number(
+        answer,
+        more_eur(model, later),
+        unit="EUR a day",
+        slips=[
+            (
+                more_eur(model, lab, "2014"),
+                "That is the difference of 2014. Ask for the days from 2015-01-01 on.",
+            ),
+            (
+                more_eur(trained_again, later),
+                "That model has also learned from 2014. Keep the one of the lab.",
+            ),
+            (
+                more_eur(model, lab),
+                "That is 2014 and 2015 together. Begin the test days in 2015.",
+            ),
+        ],
+        hint="Compare the costs on the days of 2015, and take `mean`.",
+        remark="Two years, two verdicts.",
+    )
+
+
+def _check_other_costs(answer: object) -> Verdict:
+    still_holds = "Look at both ends of the interval: one of them is not below 0 there."
+    return check_number(
+        answer,
+        240,
+        tolerance=0,
+        unit="EUR",
+        slips=[
+            (
+                120,
+                f"120 EUR are the costs of the lab, where the rule won. {still_holds}",
+            ),
+            (160, still_holds),
+            (320, "There it does, too, but a smaller amount of the four is enough."),
+        ],
+        hint="Choose among the four amounts. For which is `high` below 0?",
+        remark="A probability can move its threshold, the rule cannot.",
+    )
+
+
+def _check_query(answer: object) -> Verdict:
+    import pandas as pd
+
+    if not isinstance(answer, str):
+        return not_yet(
+            f"Your answer is {kind(answer)}; the text of the query is expected, "
+            "not its result."
+        )
+    with _example_log() as log:
+        try:
+            found = pd.read_sql(answer, log, params=(0.4,) * answer.count("?"))
+        except pd.errors.DatabaseError as err:
+            why = err.__cause__ or err
+            return not_yet(f"SQLite cannot run it: {why}. Try it with `pd.read_sql`.")
+        except TypeError:
+            return not_yet("SQLite runs it and gets no table: begin with SELECT.")
+    if "model_version" in found:
+        found = found.set_index("model_version", drop=False)
+    expected = pd.DataFrame(
+        {
+            "model_version": ["1", "2"],
+            "predictions": [3, 2],
+            "terrace_in": [2, 1],
+            "longest_ms": [7.0, 4.0],
+        },
+        index=["1", "2"],
+    )
+    verdict = check_table(
+        found,
+        expected,
+        hint="For each version count the rows, sum those whose value is the "
+        "threshold or more, and take the largest latency.",
+        remark="The same query will compare versions once there are more.",
+    )
+    if verdict.passed:
+        return verdict
+    return not_yet(f"The query was run on a small log of two versions. {verdict.text}")
+
+
+@contextmanager
+def _example_log() -> Iterator["sqlite3.Connection"]:
+    # A value at the threshold, and a longest latency in the middle.
+    import sqlite3
+
+    log = sqlite3.connect(":memory:")
+    log.execute(
+        "CREATE TABLE predictions (id, request_id, created_at, model_name, "
+        "model_version, inputs, value REAL, latency_ms REAL)"
+    )
+    log.executemany(
+        "INSERT INTO predictions VALUES "
+        "(?, 'request', '2014-03-01', 'terrace', ?, '{}', ?, ?)",
+        [
+            ("a", "1", 0.39, 1.0),
+            ("b", "1", 0.40, 7.0),
+            ("c", "1", 0.95, 2.0),
+            ("d", "2", 0.10, 3.0),
+            ("e", "2", 0.70, 4.0),
+        ],
+    )
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def _check_wait(answer: object) -> Verdict:
+    from companion.processes import free_port
+
+    if not callable(answer):
+        return not_yet(
+            f"Your answer is {kind(answer)}; the function itself is expected, "
+            "by its name and without ()."
+        )
+    with _slow_server() as (url, asked):
+        try:
+            waited = answer(url, timeout_s=5.0)
+        except Exception as err:  # noqa: BLE001 - the reader's function may raise anything
+            return not_yet(
+                "A server that says 503 twice and then 200 came to be ready, but your "
+                f"function raised {type(err).__name__}: {err}. Ask again after a 503."
+            )
+    if "/health/ready" not in asked:
+        paths = ", ".join(sorted(set(asked))) or "nothing"
+        return not_yet(f"Your function asked {paths}. Which address says *ready*?")
+    if asked.count("/health/ready") < 3:
+        return not_yet(
+            "Your function came back while the server still said 503. "
+            "An answer is not yet a yes: look at its status."
+        )
+    seconds = check_number(waited, 2.5, tolerance=1, hint="Return the seconds waited.")
+    if not seconds.passed:
+        return seconds
+    return _without_server(answer, f"http://127.0.0.1:{free_port()}")
+
+
+def _without_server(wait: Callable[..., Any], url: str) -> Verdict:
+    try:
+        returned = wait(url, timeout_s=0.4)
+    except TimeoutError as err:
+        if len(str(err)) < 10:
+            return not_yet(
+                "It raises TimeoutError, but with too short a reason: "
+                f"{shown(str(err))}. Say for whom it waited, how long, and why."
+            )
+        return right("Ready is the question, not alive.")
+    except Exception as err:  # noqa: BLE001 - the reader's function may raise anything
+        return not_yet(
+            f"Where nothing listens your function raised {type(err).__name__} "
+            "instead of TimeoutError. Catch it and try again until the time is up."
+        )
+    return not_yet(
+        f"Where nothing listens your function returned {shown(returned)}. "
+        "After `timeout_s` it should raise TimeoutError."
+    )
+
+
+@contextmanager
+def _slow_server() -> Iterator[tuple[str, list[str]]]:
+    # Alive at once, ready at the third time of asking.
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            ready = self.path != "/health/ready" or asked.count(self.path) > 2
+            body = b'{"status": "ready"}' if ready else b'{"status": "starting"}'
+            self.send_response(200 if ready else 503)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: the cell shows the verdict alone."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}
+    )
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+CHECKERS: Mapping[str, Callable[[Any], Verdict]] = {
+    "lab1.1": _check_classes,
+    "lab1.2": _check_other_year,
+    "lab1.3": _check_other_costs,
+    "lab1.4": _check_query,
+    "lab1.5": _check_wait,
+}
