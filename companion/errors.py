@@ -8,6 +8,9 @@
     ├── DataError             a data file is broken
     ├── ExerciseError         no exercise with a checker has this number
     ├── ModelError            a model folder is missing, broken or cannot be served
+    ├── WeightsError          a language model's weights are missing or unusable
+    ├── LanguageModelError    a language model does not answer, or refuses a call
+    │   └── PromptTooLongError   a prompt does not fit into the model's context
     ├── StoreError            the log cannot be read or written
     │   └── JournalError      the local journal cannot be read or written
     ├── PortInUseError        another program listens on the port
@@ -24,12 +27,15 @@ __all__ = [
     "DataError",
     "ExerciseError",
     "JournalError",
+    "LanguageModelError",
     "MissingExtraError",
     "ModelError",
     "PortInUseError",
+    "PromptTooLongError",
     "SettingError",
     "StartError",
     "StoreError",
+    "WeightsError",
 ]
 
 
@@ -74,6 +80,18 @@ class ExerciseError(CompanionError, LookupError):
 
 class ModelError(CompanionError, ValueError):
     """A model folder is missing, broken or of a kind that cannot be served."""
+
+
+class WeightsError(CompanionError, OSError):
+    """The weights of a language model are missing, broken or cannot be brought."""
+
+
+class LanguageModelError(CompanionError, RuntimeError):
+    """A language model does not answer, or does not take the call."""
+
+
+class PromptTooLongError(LanguageModelError):
+    """A prompt does not fit into the model's context."""
 
 
 class StoreError(CompanionError, OSError):

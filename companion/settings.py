@@ -23,11 +23,15 @@ class Setting:
         Value when nothing is set; None means it is worked out at run time.
     meaning : str
         One sentence for the reader.
+    has_option : bool
+        Whether a command has an option for it; without one only the variable
+        says it.
     """
 
     variable: str
     default: str | None
     meaning: str
+    has_option: bool = True
 
 
 SETTINGS: Mapping[str, Setting] = {
@@ -81,5 +85,40 @@ SETTINGS: Mapping[str, Setting] = {
             "What to do with an answer that cannot be logged: refuse it, or answer "
             "and count the loss."
         ),
+    ),
+    "llm-file": Setting(
+        variable="COMPANION_LLM_FILE",
+        default=None,
+        meaning=(
+            "GGUF file of the language model to run. Default: the course's own, "
+            "which `companion llm fetch` brings."
+        ),
+    ),
+    "llm-port": Setting(
+        variable="COMPANION_LLM_PORT",
+        default="8080",
+        meaning="Port that `companion llm serve` listens on.",
+    ),
+    "llm-url": Setting(
+        variable="COMPANION_LLM_URL",
+        default=None,
+        meaning=(
+            "Address of the language model that `chat_model()` asks, such as "
+            "`https://api.openai.com/v1`. Default: the local one that runs."
+        ),
+        has_option=False,
+    ),
+    "llm-model": Setting(
+        variable="COMPANION_LLM_MODEL",
+        default=None,
+        meaning="Name of the model to ask at `COMPANION_LLM_URL`.",
+        has_option=False,
+    ),
+    "llm-key": Setting(
+        variable="COMPANION_LLM_KEY",
+        default=None,
+        meaning="Key that `COMPANION_LLM_URL` asks for. It is sent nowhere else.",
+        # Every user of the machine can read the words of a command.
+        has_option=False,
     ),
 }

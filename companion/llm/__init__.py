@@ -1,0 +1,27 @@
+"""A language model on this machine, and a record of each call to any model.
+
+:func:`local_model` runs one without a key or a network. Names are loaded when
+they are first used, so that who only records loads no more than that.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from companion.llm.local import LocalModel, local_model
+
+__all__ = ["LocalModel", "local_model"]
+
+# Public name -> the module that has it.
+_HOMES = {
+    "LocalModel": "companion.llm.local",
+    "local_model": "companion.llm.local",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
