@@ -30,7 +30,10 @@ def test_variables_are_named_after_their_settings():
     }
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+WITH_OPTION = [name for name, setting in SETTINGS.items() if setting.has_option]
+
+
+@pytest.mark.parametrize("name", WITH_OPTION)
 def test_every_setting_stands_in_the_help_of_a_command_with_its_default(name, capsys):
     setting = SETTINGS[name]
     helps = []
@@ -45,3 +48,7 @@ def test_every_setting_stands_in_the_help_of_a_command_with_its_default(name, ca
 
     assert showing
     assert all(shown in text for text in showing)
+
+
+def test_a_key_is_never_an_option_for_others_on_the_machine_to_read():
+    assert not SETTINGS["llm-key"].has_option

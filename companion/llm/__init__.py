@@ -8,14 +8,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from companion.llm.chat import chat_model
     from companion.llm.local import LocalModel, local_model
+    from companion.llm.recorder import Recorder
+    from companion.llm.recording import RecordedCall, record_call
 
-__all__ = ["LocalModel", "local_model"]
+__all__ = [
+    "LocalModel",
+    "RecordedCall",
+    "Recorder",
+    "chat_model",
+    "local_model",
+    "record_call",
+]
 
 # Public name -> the module that has it.
 _HOMES = {
     "LocalModel": "companion.llm.local",
+    "RecordedCall": "companion.llm.recording",
+    "Recorder": "companion.llm.recorder",
+    "chat_model": "companion.llm.chat",
     "local_model": "companion.llm.local",
+    "record_call": "companion.llm.recording",
 }
 
 

@@ -1,0 +1,163 @@
+"""LangChain's `ChatOpenAI`, with failures that say what to do next.
+
+Imported only by `companion.llm.chat`, when a model is made: LangChain's half
+takes more than a second to load.
+"""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import openai
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_openai import ChatOpenAI
+
+from companion.errors import LanguageModelError, PromptTooLongError
+from companion.llm.addresses import is_loopback, public_url
+
+__all__ = ["WordedChatOpenAI"]
+
+# Vendors and servers say it in many ways; these are llama.cpp, OpenAI, vLLM.
+_TOO_LONG = re.compile(
+    r"exceed_context_size|context_length_exceeded|maximum context length"
+    r"|exceeds the available context|exceeds the context window|prompt is too long",
+    re.IGNORECASE,
+)
+# The HTTP library under the client: its errors come bare out of a stream.
+_HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "httpcore2"}
+_LONGEST_QUOTE = 300
+
+_WRONG_KEY = (
+    "{place} refuses the key. Set the key that belongs to it in COMPANION_LLM_KEY, "
+    "beside COMPANION_LLM_URL, or give api_key=."
+)
+# The first that fits counts.
+_FAILURES: tuple[tuple[type[openai.APIError], str], ...] = (
+    (
+        openai.APITimeoutError,
+        (
+            "{place} did not answer in time. Ask for less with max_tokens, give it "
+            "longer with timeout=SECONDS, or see whether it is overloaded."
+        ),
+    ),
+    (openai.APIConnectionError, "{place} does not answer: {cause}. {remedy}."),
+    (openai.AuthenticationError, _WRONG_KEY),
+    (openai.PermissionDeniedError, _WRONG_KEY),
+    (
+        openai.NotFoundError,
+        (
+            "{place} knows no model {model!r}, or is no server of the OpenAI protocol: "
+            "{quote}. Its list of models is at {url}/models; most addresses end in /v1."
+        ),
+    ),
+    (
+        openai.RateLimitError,
+        (
+            "{place} takes no more requests for now: {quote}. Wait, or ask less often; "
+            "with a vendor, see what is left of your quota."
+        ),
+    ),
+    (
+        openai.InternalServerError,
+        (
+            "{place} failed: {quote}. Ask again; if it goes on, look at what the "
+            "server prints."
+        ),
+    ),
+)
+_FALLBACK = "{place} does not take this request: {quote}. Correct what it names."
+
+
+class WordedChatOpenAI(ChatOpenAI):
+    """A chat model whose failures are a `LanguageModelError`."""
+
+    def forget_accounts(self) -> None:
+        """Send no name of an account that the client found in the environment."""
+        for client in (self.root_client, self.root_async_client):
+            if client is not None:
+                client.organization = client.project = None
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        with self._worded():
+            return super()._generate(*args, **kwargs)
+
+    async def _agenerate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        with self._worded():
+            return await super()._agenerate(*args, **kwargs)
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        with self._worded():
+            yield from super()._stream(*args, **kwargs)
+
+    async def _astream(
+        self, *args: Any, **kwargs: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        with self._worded():
+            async for chunk in super()._astream(*args, **kwargs):
+                yield chunk
+
+    @property
+    def _place(self) -> str:
+        return public_url(self.openai_api_base or "")
+
+    @contextmanager
+    def _worded(self) -> Iterator[None]:
+        try:
+            yield
+        except openai.APIError as err:
+            raise self._name_failure(err) from err
+        except Exception as err:
+            if type(err).__module__.partition(".")[0] not in _HTTP_LIBRARIES:
+                raise
+            raise LanguageModelError(
+                f"The language model at {self._place} broke off in the "
+                f"middle of its answer: {_cause(err)}. {self._remedy()}, and ask again."
+            ) from err
+
+    def _name_failure(self, err: openai.APIError) -> LanguageModelError:
+        if _TOO_LONG.search(f"{err.message} {err.body}"):
+            return PromptTooLongError(_too_long(err))
+        words = _FALLBACK
+        for kind, its_words in _FAILURES:
+            if isinstance(err, kind):
+                words = its_words
+                break
+        return LanguageModelError(
+            words.format(
+                place=f"The language model at {self._place}",
+                url=self._place,
+                model=self.model_name,
+                cause=_cause(err),
+                remedy=self._remedy(),
+                quote=f"{err.message:.{_LONGEST_QUOTE}}".rstrip(". "),
+            )
+        )
+
+    def _remedy(self) -> str:
+        if is_loopback(self.openai_api_base or ""):
+            return "Start it with `companion llm serve` or `local_model()`"
+        return "See whether the server runs and COMPANION_LLM_URL is its address"
+
+
+def _cause(err: BaseException) -> str:
+    """Say what the system said, which stands at the end of the chain of causes."""
+    while err.__cause__ is not None:
+        err = err.__cause__
+    return str(err).rstrip(". ") or type(err).__name__
+
+
+def _too_long(err: openai.APIError) -> str:
+    told = err.body if isinstance(err.body, dict) else {}
+    given, room = told.get("n_prompt_tokens"), told.get("n_ctx")
+    if given is None or room is None:
+        size = f"The prompt is too long for the model: {err.message:.{_LONGEST_QUOTE}}"
+    else:
+        size = (
+            f"The prompt has {given} tokens; the model takes {room}, its answer "
+            "included"
+        )
+    return (
+        f"{size.rstrip('. ')}. Shorten the prompt or drop examples, or give the model "
+        "a larger context where it has one: `companion llm serve --context N`."
+    )
