@@ -6,7 +6,7 @@ them into SQLite or PostgreSQL, each once. :func:`read_predictions` and
 """
 
 from companion.store.address import journal_folder
-from companion.store.calls import LLMCall
+from companion.store.calls import OUTCOMES, LLMCall
 from companion.store.delivery import Shipper, ShipReport, ship
 from companion.store.following import follow
 from companion.store.journal import Journal
@@ -16,6 +16,7 @@ from companion.store.times import parse_time
 from companion.store.waiting import count_waiting
 
 __all__ = [
+    "OUTCOMES",
     "Journal",
     "LLMCall",
     "Prediction",
