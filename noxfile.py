@@ -46,6 +46,7 @@ BINDER_BASE = (
 def tests(session: nox.Session) -> None:
     """Run the tests and the docstrings' examples."""
     install_lock(session)
+    fetch_weights(session)
     session.run("pytest", *session.posargs)
 
 
@@ -75,6 +76,7 @@ def lint(session: nox.Session) -> None:
 def book(session: nox.Session) -> None:
     """Build the HTML book: every chapter runs, any warning fails."""
     install_lock(session)
+    fetch_weights(session)
     # Warm builds pass -W although pages are broken, and the cache of executed
     # chapters does not look at companion/: only a clean build counts.
     for leftover in ("html", ".doctrees", ".jupyter_cache", "jupyter_execute"):
@@ -94,6 +96,7 @@ def book(session: nox.Session) -> None:
 def preview(session: nox.Session) -> None:
     """Show the book on localhost and rebuild what changes; Ctrl-C ends it."""
     install_lock(session)
+    fetch_weights(session)
     build = BUILD / "preview"  # a folder of its own: `book` needs a clean one
     never = [".git", ".nox", "_build", "conf.py", "dist", "tests"]
     conf = ROOT / "conf.py"  # Sphinx reads this; Jupyter Book writes it
@@ -136,6 +139,7 @@ def linkcheck(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure import time and requests per second, each beside its peer."""
     install_lock(session)
+    fetch_weights(session)
     session.run("python", "tests/benchmarks/run.py", *session.posargs)
 
 
@@ -173,6 +177,7 @@ def newest(session: nox.Session) -> None:
     """Run tests and book with the newest versions that pyproject.toml allows."""
     session.env.update(QUIET)
     session.install("--upgrade", "-e", ".[all]", "--group", "dev")
+    fetch_weights(session)
     session.run("pytest", *session.posargs)
     shutil.rmtree(BUILD / "newest", ignore_errors=True)
     flags = ["-W", "-n", "--keep-going", "--path-output", str(BUILD / "newest")]
@@ -227,6 +232,11 @@ def install_lock(session: nox.Session) -> None:
     # The build backend is in the lock, so nothing unpinned is fetched.
     session.install("--no-deps", "--no-build-isolation", "-e", ".")
     stamp.write_text(wanted)
+
+
+def fetch_weights(session: nox.Session) -> None:
+    """Have the language model in the user's cache; quick when it is there."""
+    session.run("companion", "llm", "fetch")
 
 
 def environment_digest() -> str:

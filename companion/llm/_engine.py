@@ -13,7 +13,7 @@ from typing import Any
 
 from companion.llm.weights import model_name
 
-__all__ = ["start_engine", "usable_cores"]
+__all__ = ["resident_bytes", "start_engine", "usable_cores"]
 
 # More threads than these bring nothing for a small model, and cost much where
 # another program wants the cores: llama.cpp's threads wait for each other.
@@ -61,11 +61,33 @@ def start_engine(*, file: Path, port: int, context: int, parallel: int) -> Any:
     # What a slot still holds is used again, and reported as cached tokens. A
     # further store of old prompts would grow to 8 GiB.
     params.cache_ram_mib = 0
+    # The numbers above hold as given; by default llama.cpp would try others out.
+    params.fit_params = False
     params.ui = False
     # No page of another site may read the answers; the default lets all of them.
     params.cors_origins = ""
     params.verbosity = _ONLY_ERRORS
     return Server(params)
+
+
+def resident_bytes() -> int | None:
+    """Measure the memory of this process that is not on disk.
+
+    Returns
+    -------
+    int or None
+        Bytes; on macOS the most that there have been; None on Windows.
+    """
+    if sys.platform == "linux":
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        size: int | None = pages * os.sysconf("SC_PAGE_SIZE")
+    elif sys.platform == "win32":
+        size = None
+    else:
+        import resource
+
+        size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size
 
 
 def usable_cores() -> int:

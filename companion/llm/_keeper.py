@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from companion.llm._engine import start_engine
+from companion.llm._engine import resident_bytes, start_engine
 from companion.llm._registry import (
     ServerInfo,
     forget,
@@ -138,7 +138,8 @@ class Keeper:
             case "status":
                 with self._lock:
                     users = list(self._users.values())
-                send_line(talk, {"pid": self.info.pid, "users": users})
+                status = {"users": users, "memory_bytes": resident_bytes()}
+                send_line(talk, {"pid": self.info.pid, **status})
             case "stop":
                 send_line(talk, {"pid": self.info.pid})
                 self.stop()

