@@ -7,6 +7,7 @@ installer left, so a check takes milliseconds and works without any extra.
 """
 
 import errno
+import os
 import shutil
 import socket
 import subprocess
@@ -17,13 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from companion.errors import WeightsError
 from companion.libraries import EXTRAS, Library, find_version
+from companion.llm.weights import find_weights
+from companion.settings import SETTINGS
 
 __all__ = [
     "Check",
     "check_folder",
     "check_git",
     "check_jupyter",
+    "check_language_model",
     "check_libraries",
     "check_port",
     "check_python",
@@ -63,8 +68,8 @@ class Check:
     remedy: str
 
 
-# Module 1 needs these two; the others serve later modules and own set-ups.
-_REQUIRED_EXTRAS = ("tracking", "serving")
+# Module 1 needs these three; the others serve later modules and own set-ups.
+_REQUIRED_EXTRAS = ("tracking", "serving", "llm")
 _KERNEL = (Library("ipykernel", "6.29"), Library("jupytext", "1.16"))
 _EDITORS = ("jupyterlab", "notebook")
 _CHARTS = (Library("matplotlib", "3.9"),)
@@ -104,6 +109,7 @@ def run_checks(
         check_jupyter(),
         check_libraries("Charts", _CHARTS, install="matplotlib"),
         *extras,
+        check_language_model(),
         check_port(port, host=host),
         check_folder(folder),
     ]
@@ -252,6 +258,34 @@ def check_libraries(
         remedy=""
         if status == "ok"
         else f"Run: python -m pip install {upgrade}{quoted}",
+    )
+
+
+def check_language_model(find: Callable[[], Path] = find_weights) -> Check:
+    """Check that the weights of the language model are on this computer.
+
+    Parameters
+    ----------
+    find : callable
+        As `companion.llm.weights.find_weights`.
+    """
+    try:
+        file = find()
+    except WeightsError as err:
+        named = os.environ.get(SETTINGS["llm-file"].variable)
+        return Check(
+            name="Language model",
+            status="problem" if named else "missing",
+            required=True,
+            found=f"no weights in {named}" if named else "",
+            remedy=str(err) if named else "Run: companion llm fetch",
+        )
+    return Check(
+        name="Language model",
+        status="ok",
+        required=True,
+        found=f"{file.name}, {file.stat().st_size / 2**20:.0f} MiB",
+        remedy="",
     )
 
 

@@ -36,17 +36,37 @@ def test_commands_are_the_modules_that_hold_them():
     assert set(COMMANDS) == modules
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_has_help_with_an_example(name, capsys):
-    code = main([name, "--help"])
+def walk(words, command):
+    """Each command with the words that call it, groups and those inside them."""
+    yield words, command
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from walk([*words, name], inner)
+
+
+CALLS = [
+    call
+    for name in COMMANDS
+    for call in walk(
+        [name], importlib.import_module(f"companion.commands.{name}").command
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    CALLS,
+    ids=lambda x: " ".join(x) if isinstance(x, list) else "",
+)
+def test_each_command_has_help_with_an_example(words, command, capsys):
+    code = main([*words, "--help"])
 
     text = capsys.readouterr().out
+    name = " ".join(words)
     assert code == 0
     assert text.startswith(f"Usage: companion {name} ")
     assert f"Example: companion {name}" in text
-    module = importlib.import_module(f"companion.commands.{name}")
-    options = [one for one in module.command.params if isinstance(one, click.Option)]
-    assert options
+    options = [one for one in command.params if isinstance(one, click.Option)]
     assert all(option.help for option in options)
 
 

@@ -12,12 +12,14 @@ from companion.doctor import (
     check_folder,
     check_git,
     check_jupyter,
+    check_language_model,
     check_libraries,
     check_port,
     check_python,
     run_checks,
 )
 from companion.libraries import EXTRAS, Library, find_version
+from companion.llm import weights
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 CHARTS = (Library("matplotlib", "3.9"), Library("numpy", "1.26"))
@@ -203,6 +205,36 @@ def test_which_editor_shows_the_notebook_is_the_readers_choice(editors, expected
     assert check.found == f"ipykernel 7.1, jupytext 1.18.1, {expected}"
 
 
+def test_a_language_model_that_is_there_is_named_with_its_size(tmp_path):
+    file = tmp_path / "small.gguf"
+    file.write_bytes(bytes(3 * 2**20))
+
+    check = check_language_model(lambda: file)
+
+    assert (check.status, check.found) == ("ok", "small.gguf, 3 MiB")
+
+
+def test_a_language_model_that_is_missing_comes_with_the_command_that_fetches_it(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(weights, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(weights, "installed_weights", lambda: None)
+    monkeypatch.delenv("COMPANION_LLM_FILE", raising=False)
+
+    check = check_language_model()
+
+    assert (check.status, check.remedy) == ("missing", "Run: companion llm fetch")
+
+
+def test_a_setting_that_names_no_language_model_is_a_problem(tmp_path, monkeypatch):
+    monkeypatch.setenv("COMPANION_LLM_FILE", str(tmp_path / "nowhere.gguf"))
+
+    check = check_language_model()
+
+    assert check.status == "problem"
+    assert "nowhere.gguf cannot be read" in check.remedy
+
+
 def test_a_port_that_somebody_listens_on_is_a_problem_and_free_again_afterwards():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -247,11 +279,10 @@ def test_every_part_is_looked_at_once_and_a_remedy_stands_where_it_is_needed(tmp
     assert names == [
         *("Python", "Git", "Jupyter", "Charts"),
         *(f"Extra {extra}" for extra in EXTRAS),
-        *("Port 1", "Folder"),
+        *("Language model", "Port 1", "Folder"),
     ]
     assert all((check.status == "ok") == (check.remedy == "") for check in checks)
     assert {check.name for check in checks if not check.required} == {
-        "Extra llm",
         "Extra postgres",
         "Extra streamlit",
     }

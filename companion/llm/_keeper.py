@@ -30,7 +30,7 @@ from companion.llm._registry import (
 )
 from companion.llm.weights import model_name
 
-__all__ = ["Keeper", "watch_parent"]
+__all__ = ["Keeper", "main", "watch_parent"]
 
 # The starter becomes a user within milliseconds, unless it has died.
 _FIRST_USER_S = 30.0

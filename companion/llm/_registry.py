@@ -255,8 +255,7 @@ def start_lock() -> Iterator[None]:
     except OSError as err:
         raise StartError(
             f"The language model keeps its address in {path.parent}, which cannot be "
-            f"written: {err.strerror}. Mend the folder's rights, or set "
-            "XDG_CACHE_HOME to a folder of your own."
+            f"written: {err.strerror}. Mend the folder's rights."
         ) from err
     with file:
         deadline = time.monotonic() + _LOCK_PATIENCE_S

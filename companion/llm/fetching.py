@@ -266,8 +266,8 @@ def _failures_in_words(folder: Path) -> Iterator[None]:
         if err.errno == errno.ENOSPC:
             raise WeightsError(
                 f"The disk of {folder} is full: fetching needs "
-                f"{_ROOM_BYTES / 2**20:.0f} MiB for a moment. Make room, or set "
-                "XDG_CACHE_HOME to a folder on a larger disk."
+                f"{_ROOM_BYTES / 2**20:.0f} MiB for a moment. Make room, or keep "
+                "a GGUF file elsewhere and name it in COMPANION_LLM_FILE."
             ) from err
         raise WeightsError(
             f"{err.filename or folder} cannot be used: {err.strerror or err}. Give "
