@@ -2,7 +2,8 @@
 
 `{exercise-start} 1.2 Find the leak` is shown, and linked to, as "Exercise 1.2";
 sphinx-exercise would count through the book and show a second number. Its
-directives are taken over with the title made here.
+directives are taken over with the title made here, and each solution says
+whose it is.
 """
 
 import re
@@ -10,12 +11,20 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx_exercise.directive import ExerciseDirective, ExerciseStartDirective
+from sphinx.util import logging
+from sphinx_exercise.directive import (
+    ExerciseDirective,
+    ExerciseStartDirective,
+    SolutionDirective,
+    SolutionStartDirective,
+)
 
-__all__ = ["NUMBERED_TITLE", "setup"]
+__all__ = ["setup"]
 
 # The chapter, or the lab, and the exercise in it: 1.2, lab1.3, lab1b.1.
-NUMBERED_TITLE = re.compile(r"((?:lab)?\d+[a-z]?\.\d+)\s+(\S.*)")
+_TITLE = re.compile(r"((?:lab)?\d+[a-z]?\.\d+)\s+(\S.*)")
+
+_logger = logging.getLogger(__name__)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -32,20 +41,24 @@ def setup(app: Sphinx) -> dict[str, Any]:
         What Sphinx wants to know of an extension.
     """
     app.setup_extension("sphinx_exercise")  # or it would take the names back
-    app.add_directive("exercise", _Exercise, override=True)
-    app.add_directive("exercise-start", _ExerciseStart, override=True)
+    for directive in (_Exercise, _ExerciseStart, _Solution, _SolutionStart):
+        app.add_directive(directive.name, directive, override=True)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
 class _Numbered(ExerciseDirective):
     def run(self) -> list[nodes.Node]:
         title = " ".join(self.arguments)
-        match = NUMBERED_TITLE.fullmatch(title)
+        match = _TITLE.fullmatch(title)
         if not match:
-            raise self.error(
-                f"the exercise {title!r} has no number; its title begins with the "
-                "one that its check has, as in `1.2 Find the leak`."
+            # A warning, for without its start sphinx-exercise gives up altogether.
+            _logger.warning(
+                "the exercise %r has no number; its title begins with the one that "
+                "its check has, as in `1.2 Find the leak`.",
+                title,
+                location=self.get_location(),
             )
+            return super().run()
         number, text = match.groups()
         self.arguments = [text]
         self.options["nonumber"] = None  # a flag: that it is there counts
@@ -55,8 +68,9 @@ class _Numbered(ExerciseDirective):
             shown += node[0][1].children
             node[0].children = []
             node[0] += shown
-            # What a reference to it says.
+            # What a reference to it says, and its solution.
             node["title"] = f"Exercise {number}"
+            self.env.sphinx_exercise_registry[node["label"]]["number"] = number
         return found
 
 
@@ -65,4 +79,22 @@ class _Exercise(_Numbered):
 
 
 class _ExerciseStart(_Numbered, ExerciseStartDirective):
+    pass
+
+
+class _Named(SolutionDirective):
+    def run(self) -> list[nodes.Node]:
+        found: list[nodes.Node] = super().run()
+        for node in found:
+            exercise = self.env.sphinx_exercise_registry.get(node["target_label"], {})
+            if "number" in exercise:
+                node["title"] = f"Solution of exercise {exercise['number']}"
+        return found
+
+
+class _Solution(_Named):
+    pass
+
+
+class _SolutionStart(_Named, SolutionStartDirective):
     pass

@@ -14,14 +14,12 @@ import yaml
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.domains.std import StandardDomain
-from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 __all__ = ["quiz_complaints", "setup"]
 
 _LABEL = re.compile(r"quiz-[a-z0-9]+(-[a-z0-9]+)*")
 _LETTERS = "ABCDE"
-_logger = logging.getLogger(__name__)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -186,20 +184,13 @@ class _key(nodes.General, nodes.Element):  # noqa: N801 - docutils names nodes s
 
 
 def _on_doctree_read(app: Sphinx, document: nodes.document) -> None:
-    # Number the questions of a page, and make each one something to link to.
+    # Number the questions of a page, and make each one something to link to;
+    # Sphinx then tells of a label that two pages have.
     domain = app.env.get_domain("std")
     assert isinstance(domain, StandardDomain)  # noqa: S101 - Sphinx's own
     quizzes = list(document.findall(_quiz))
     for number, quiz in enumerate(quizzes, start=1):
         label = quiz["ids"][0]
-        other = domain.labels.get(label)
-        if other and other[0] != app.env.docname:
-            _logger.warning(
-                "quiz %s: the label is also in %s; each question needs its own.",
-                label,
-                app.env.doc2path(other[0]),
-                location=quiz,
-            )
         domain.labels[label] = (app.env.docname, label, f"Question {number}")
         quiz["number"] = number
         quiz["total"] = len(quizzes)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from building import build_book, copy_sources
 from page_checks import Pages, read_pages
+from small_book import write_small_book
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,15 @@ def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = build_book(folder)
     assert done.returncode == 0, done.stdout[-4000:]
     return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the small book, built; its pages are in `_build/html`."""
+    folder = write_small_book(tmp_path_factory.mktemp("small") / "copy")
+    done = build_book(folder)
+    assert done.returncode == 0, done.stdout[-4000:]
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from markdown_it.token import Token
 from myst import Directive, directives, parse
+from practice_checks import practice_complaints
 
 __all__ = ["frame_complaints", "is_chapter", "toc_complaints", "toc_pages"]
 
@@ -50,19 +51,25 @@ def _repeated(words: Sequence[str]) -> list[str]:
 
 
 def is_chapter(path: Path) -> bool:
-    """Tell whether a page has the frame: all in book/module*/ but index.md."""
+    """Tell whether a page has the frame.
+
+    All in book/module*/ have it, but for the module's first page and its guide
+    for instructors.
+    """
     in_module = re.fullmatch(r"module\d+", path.parent.name) is not None
-    return in_module and path.suffix == ".md" and path.stem != "index"
+    is_page = path.suffix == ".md" and path.stem not in {"index", "teaching"}
+    return in_module and is_page
 
 
 def frame_complaints(text: str) -> list[str]:
-    """Check one chapter's parts, objectives, exercises and solutions."""
+    """Check one chapter's parts, objectives, quiz, exercises and solutions."""
     tokens = parse(text)
     sections = _sections(tokens)
     return [
         *_part_complaints(tokens, sections),
         *_objective_complaints(tokens, sections),
         *_exercise_complaints(directives(tokens)),
+        *practice_complaints(tokens),
         *_kernel_complaints(tokens),
     ]
 
@@ -91,7 +98,7 @@ def _part_complaints(
         complaints.append(f"the parts come in another order than {required}")
     if tuple(titles[:3]) != _BEFORE_BODY or tuple(titles[-4:]) != _AFTER_BODY:
         complaints.append("a section stands before the body's or after its place")
-    if len(titles) == len(required):
+    if not set(titles) - {*required, "Quiz"}:
         complaints.append("no body between Prerequisites and Exercises")
 
     last = len(sections) - 1

@@ -3,9 +3,42 @@
 import shutil
 from pathlib import Path
 
-__all__ = ["CHAPTER", "write_small_book"]
+__all__ = ["CHAPTER", "QUIZ", "write_small_book"]
 
 _ROOT = Path(__file__).resolve().parents[2]
+
+QUIZ = """\
+```{quiz} quiz-small-1
+question: What *must* a line through two points do?
+answers:
+  - text: "Pass both: `y = a x`, see {ref}`ch-small`"
+    correct: true
+    why: "Two points fix its slope and its height."
+  - text: "Rise"
+    why: "It falls where the *second* point lies lower."
+  - text: "Start at zero"
+    why: "Only if one of the two points is the origin."
+```
+
+```{quiz} quiz-small-2
+question: What has a setting?
+answers:
+  - text: "A variable"
+    correct: true
+    why: "Its name begins with `COMPANION_`."
+  - text: "A licence"
+    why: "The whole package has one."
+  - text: "A default, or a way to work one out"
+    correct: true
+    why: "So that nothing has to be set."
+  - text: "An owner"
+    why: "Anybody may set it."
+```
+"""
+_SAME_AGAIN = "".join(
+    QUIZ.partition("\n\n")[0].replace("small-1", f"small-{number}") + "\n\n"
+    for number in (3, 4, 5)
+)
 
 CHAPTER = """\
 ---
@@ -14,7 +47,7 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 ---
 
 (ch-small)=
-# A small chapter
+# 9. A small chapter
 
 ## Overview
 
@@ -56,9 +89,14 @@ plt.plot([0, 1], [0, 1]);
 A dot, drawn beforehand.
 ```
 
+## Quiz
+
+QUIZ
 ## Exercises
 
-```{exercise-start} A setting
+{ref}`ex-small-setting` asks for a port.
+
+```{exercise-start} 9.1 A *setting*
 :label: ex-small-setting
 ```
 Which port does the model server listen on?
@@ -91,7 +129,7 @@ SETTINGS["port"].default
 ## Further reading
 
 - {cite:t}`small2026`
-"""
+""".replace("QUIZ\n", f"{QUIZ}\n{_SAME_AGAIN}")
 
 _INDEX = """\
 # A small book

@@ -1,7 +1,5 @@
 """A book that is broken on purpose is caught, and the same book unbroken is not."""
 
-from pathlib import Path
-
 import pytest
 from building import build_book
 from cell_checks import code_cells, import_complaints
@@ -13,7 +11,7 @@ from page_checks import (
     output_complaints,
     read_pages,
 )
-from small_book import CHAPTER, write_small_book
+from small_book import CHAPTER, QUIZ, write_small_book
 
 PREFIX = "/mlops-companion/"
 
@@ -23,19 +21,11 @@ def _changed(old: str, new: str) -> str:
     return CHAPTER.replace(old, new)
 
 
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_small_book(tmp_path_factory.mktemp("unbroken") / "copy")
-    done = build_book(folder)
-    assert done.returncode == 0, done.stdout[-4000:]
-    return folder
-
-
-def test_the_unbroken_copy_passes_every_check(unbroken):
-    html = unbroken / "_build" / "html"
+def test_the_unbroken_copy_passes_every_check(small_book):
+    html = small_book / "_build" / "html"
     pages = read_pages(html)
 
-    assert toc_complaints(unbroken) == []
+    assert toc_complaints(small_book) == []
     assert frame_complaints(CHAPTER) == []
     assert import_complaints(code_cells(CHAPTER)) == []
     assert link_complaints(html, pages, prefix=PREFIX) == []
@@ -115,10 +105,64 @@ def test_a_cell_that_reaches_for_what_is_not_public_is_found(line, complaint):
         ("{solution-start} ex-small-", "{solution-start} ex-other-", "no solution"),
         ("```{admonition} Take it", "```{note} Take it", "no admonition"),
         ("file_format: mystnb\n", "", "no file_format"),
+        ("# 9. A small", "# A small", "begins neither as '1. ' nor as 'Lab 1: '"),
+        ("## Quiz\n", "## Questions\n", "no section 'Quiz'"),
+        ("```{quiz} quiz-small-5", "```{note} Five", "4 questions in the quiz, at"),
+        ("## Quiz\n", "## More\n\n## Quiz\n\n## Later\n", "not stand right before"),
+        ("start} 9.1 A", "start} A", "is to begin with its number, 9.1"),
+        ("start} 9.1 A", "start} 9.2 A", "'9.2 A *setting*' is to begin with its"),
+        ("start} 9.1 A *setting*", "start} 9.1", "'9.1' is to begin with its number"),
     ],
 )
 def test_a_chapter_without_one_of_its_parts_is_found(old, new, complaint):
     complaints = frame_complaints(_changed(old, new))
+
+    assert any(complaint in found for found in complaints), complaints
+
+
+def test_a_question_outside_the_quiz_is_found():
+    broken = _changed("## A body\n", f"## A body\n\n{QUIZ}")
+
+    assert frame_complaints(broken) == ["a question stands outside the section 'Quiz'"]
+
+
+def test_a_lab_has_no_quiz_and_its_exercises_name_the_lab():
+    start, end = CHAPTER.index("## Quiz\n"), CHAPTER.index("## Exercises\n")
+    lab = CHAPTER[:start] + CHAPTER[end:]
+    first = lab.replace("# 9. A small", "# Lab 1: a small")
+    second = lab.replace("# 9. A small", "# Lab 1, part two: a small")
+
+    assert frame_complaints(first.replace("9.1", "lab1.1")) == []
+    assert frame_complaints(second.replace("9.1", "lab1b.1")) == []
+    assert frame_complaints(second.replace("9.1", "lab1.1")) == [
+        "'lab1.1 A *setting*' is to begin with its number, lab1b.1"
+    ]
+
+
+CHECKED = CHAPTER.replace(
+    "listen on?\n",
+    'listen on?\n```{code-cell} ipython3\nport = ...\ncheck("9.1", port)\n```\n',
+).replace('["port"].default\n', '["port"].default\ncheck("9.1", 8000)\n')
+
+
+def test_an_exercise_with_a_check_has_it_in_stub_and_solution():
+    assert frame_complaints(CHECKED) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('check("9.1", port)', "port", "exercise 9.1 has no stub with its check"),
+        ('check("9.1", 8000)', "8000", "the solution of 9.1 never goes through its ch"),
+        ('"9.1", port', '"9.2", port', "exercise 9.1 has a check of another number"),
+        ('"9.1", 8000', "'9.3', 8000", "has a check of another number, '9.3'"),
+        ("port = ...", "port = 0", "the stub of 9.1 has no `...` to replace"),
+    ],
+)
+def test_a_check_that_is_missing_or_another_exercises_is_found(old, new, complaint):
+    assert CHECKED.count(old) == 1
+
+    complaints = frame_complaints(CHECKED.replace(old, new))
 
     assert any(complaint in found for found in complaints), complaints
 
