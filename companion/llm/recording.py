@@ -67,13 +67,13 @@ def record_call(
     --------
     >>> import tempfile
     >>> from companion.store import read_calls, ship
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> store = f"sqlite:///{folder.name}/log.db"
-    >>> with record_call(store=store, model="parrot", prompt="Rain?") as call:
-    ...     call.finish(completion="Rain!", output_tokens=2)
-    >>> ship(store).shipped
-    1
-    >>> [(one.completion, one.outcome) for one in read_calls(store)]
+    >>> with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+    ...     store = f"sqlite:///{folder}/log.db"
+    ...     with record_call(store=store, model="parrot", prompt="Rain?") as call:
+    ...         call.finish(completion="Rain!", output_tokens=2)
+    ...     shipped = ship(store)
+    ...     calls = read_calls(store)
+    >>> [(one.completion, one.outcome) for one in calls]
     [('Rain!', 'ok')]
     """
     return RecordedCall(_find_log(store, journal), model=model, prompt=prompt)

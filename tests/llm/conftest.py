@@ -1,18 +1,27 @@
 """What tests of language models share: one real server for the whole session."""
 
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from companion.llm import LocalModel, local_model
+from companion.llm.weights import find_weights
 from companion.store import LLMCall, read_calls, ship
 
 
 @pytest.fixture(scope="session")
 def model() -> Iterator[LocalModel]:
-    """The local language model, as every chapter starts it."""
-    with local_model() as started:
+    """The local language model, as every chapter starts it.
+
+    Its context is like no other's, so that no other program of this user, such as
+    a chapter that is being written, shares the server.
+    """
+    with local_model(context=1_500) as started:
         yield started
 
 
@@ -30,3 +39,61 @@ def recorded(store: str) -> Callable[[], list[LLMCall]]:
         return read_calls(store, limit=None)[::-1]
 
     return read
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """The file of the course's language model, wherever it is on this machine."""
+    return find_weights()
+
+
+@pytest.fixture
+def own_cache(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """A cache in which no other program finds or leaves a server.
+
+    Where the system does not let a user move the cache, the tests share it.
+    """
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("COMPANION_LLM_FILE", str(weights))
+    yield tmp_path / "cache"
+    if sys.platform == "linux":
+        left = list((tmp_path / "cache").rglob("server-*.json"))
+        assert [
+            path for path in left if is_process(int(path.stem.split("-")[-1]))
+        ] == []
+
+
+@pytest.fixture(scope="session")
+def is_running() -> Callable[[int], bool]:
+    """Tell whether a process runs."""
+    return is_process
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., None]:
+    """Wait for something that happens in another process."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.02)
+
+    return wait
+
+
+def is_process(pid: int) -> bool:
+    """A killed orphan may stay a zombie where nobody reaps it; it runs no more."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return bool(state) and not state.startswith("Z")
