@@ -21,7 +21,23 @@ _LONGEST = 60
 
 
 def kind(value: object) -> str:
-    """Name the kind of a value: "a list", "a DataFrame", "text"."""
+    """Name the kind of a value in words that a reader knows.
+
+    Parameters
+    ----------
+    value : object
+        What was handed in.
+
+    Returns
+    -------
+    str
+        The kind with its article, to follow "Your answer is".
+
+    Examples
+    --------
+    >>> kind([1, 2]), kind(True), kind("0.3")
+    ('a list', 'True or False', 'text')
+    """
     if callable(value) and not isinstance(value, type):
         return "a function"
     name = type(value).__name__
@@ -30,13 +46,41 @@ def kind(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Show a value within a sentence, cut where it is long."""
+    """Show a value within a sentence.
+
+    Parameters
+    ----------
+    value : object
+        What was handed in.
+
+    Returns
+    -------
+    str
+        Its `repr` on one line, cut where it is longer than 60 characters.
+
+    Examples
+    --------
+    >>> shown("fog")
+    "'fog'"
+    """
     text = " ".join(repr(value).split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def unanswered(value: object) -> bool:
-    """Tell whether an answer still is, or still holds, the `...` of its stub."""
+    """Tell whether an answer still is, or still holds, the `...` of its stub.
+
+    Parameters
+    ----------
+    value : object
+        What was handed in.
+
+    Returns
+    -------
+    bool
+        True for `None` and `...`, for a list, tuple or dictionary with `...` in
+        it, and for a function without a body.
+    """
     if value is None or value is ... or _is_empty_function(value):
         return True
     if isinstance(value, Mapping):

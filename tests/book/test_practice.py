@@ -6,7 +6,7 @@ import pytest
 from frame_checks import is_chapter
 from practice_checks import exercises
 
-from companion.checks import exercise_ids
+from companion.checks import check, exercise_ids
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = [page for page in sorted((ROOT / "book").rglob("*.md")) if is_chapter(page)]
@@ -38,6 +38,13 @@ def test_every_chapter_has_two_exercises_or_more_that_check_themselves(chapter):
     found = exercises(chapter.read_text("utf-8"))
 
     assert sum(bool(one.checks) for one in found) >= 2
+
+
+def test_the_page_on_how_to_read_shows_what_a_check_really_says():
+    page = (ROOT / "book" / "start" / "how-to-read.md").read_text("utf-8")
+
+    assert "\namount_eur = 160\n" in page
+    assert f"\n{check('lab1.3', 160)}\n" in page
 
 
 @pytest.mark.built
