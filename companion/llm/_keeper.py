@@ -8,6 +8,7 @@ closed the process ends, and the model with it. `companion llm serve` is the sam
 process with a terminal, and it lasts until it is told to end.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -103,7 +104,8 @@ class Keeper:
         """
         forget(self.info.pid)
         for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+            with contextlib.suppress(OSError):  # whoever read it may have died
+                stream.flush()
         os._exit(0)
 
     def end_without_users(self) -> None:
@@ -201,8 +203,9 @@ def main(words: list[str]) -> int:
         sys.stdout.write(json.dumps({"error": str(err)}) + "\n")
         return 1
     signal.signal(signal.SIGTERM, lambda *_: keeper.stop())
-    sys.stdout.write(json.dumps({"pid": keeper.info.pid}) + "\n")
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):  # the starter has died; see the next line
+        sys.stdout.write(json.dumps({"pid": keeper.info.pid}) + "\n")
+        sys.stdout.flush()
     threading.Thread(target=_end_with_starter, args=(keeper,), daemon=True).start()
     latest = threading.Timer(_FIRST_USER_S, keeper.end_without_users)
     latest.daemon = True
