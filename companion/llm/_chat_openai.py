@@ -24,8 +24,14 @@ _TOO_LONG = re.compile(
     r"|exceeds the available context|exceeds the context window|prompt is too long",
     re.IGNORECASE,
 )
-# The HTTP library under the client: its errors come bare out of a stream.
+# The HTTP library under the client, and its names for an answer that breaks off.
 _HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "httpcore2"}
+_BREAKS = {
+    "ReadError",
+    "RemoteProtocolError",
+    "ConnectionResetError",
+    "BrokenResourceError",
+}
 _LONGEST_QUOTE = 300
 
 _WRONG_KEY = (
@@ -65,6 +71,9 @@ _FAILURES: tuple[tuple[type[openai.APIError], str], ...] = (
             "server prints."
         ),
     ),
+)
+_BROKE_OFF = (
+    "{place} broke off before its answer was whole: {cause}. {remedy}, and ask again."
 )
 _FALLBACK = "{place} does not take this request: {quote}. Correct what it names."
 
@@ -108,29 +117,31 @@ class WordedChatOpenAI(ChatOpenAI):
         except openai.APIError as err:
             raise self._name_failure(err) from err
         except Exception as err:
+            # Bare where the client's versions before 3 read a stream.
             if type(err).__module__.partition(".")[0] not in _HTTP_LIBRARIES:
                 raise
-            raise LanguageModelError(
-                f"The language model at {self._place} broke off in the "
-                f"middle of its answer: {_cause(err)}. {self._remedy()}, and ask again."
-            ) from err
+            raise self._name(_BROKE_OFF, err) from err
 
     def _name_failure(self, err: openai.APIError) -> LanguageModelError:
         if _TOO_LONG.search(f"{err.message} {err.body}"):
             return PromptTooLongError(_too_long(err))
-        words = _FALLBACK
-        for kind, its_words in _FAILURES:
-            if isinstance(err, kind):
-                words = its_words
-                break
+        if type(_first_cause(err)).__name__ in _BREAKS:
+            return self._name(_BROKE_OFF, err)
+        fitting = (words for kind, words in _FAILURES if isinstance(err, kind))
+        return self._name(next(fitting, _FALLBACK), err)
+
+    def _name(self, words: str, err: Exception) -> LanguageModelError:
+        cause = _first_cause(err)
         return LanguageModelError(
             words.format(
                 place=f"The language model at {self._place}",
                 url=self._place,
                 model=self.model_name,
-                cause=_cause(err),
+                cause=str(cause).rstrip(". ") or type(cause).__name__,
                 remedy=self._remedy(),
-                quote=f"{err.message:.{_LONGEST_QUOTE}}".rstrip(". "),
+                quote=f"{getattr(err, 'message', err)!s:.{_LONGEST_QUOTE}}".rstrip(
+                    ". "
+                ),
             )
         )
 
@@ -140,11 +151,11 @@ class WordedChatOpenAI(ChatOpenAI):
         return "See whether the server runs and COMPANION_LLM_URL is its address"
 
 
-def _cause(err: BaseException) -> str:
-    """Say what the system said, which stands at the end of the chain of causes."""
+def _first_cause(err: BaseException) -> BaseException:
+    """Return what the system said, which stands at the end of the chain of causes."""
     while err.__cause__ is not None:
         err = err.__cause__
-    return str(err).rstrip(". ") or type(err).__name__
+    return err
 
 
 def _too_long(err: openai.APIError) -> str:

@@ -4,6 +4,7 @@ import re
 import time
 from datetime import UTC, datetime
 
+from companion.errors import CompanionError
 from companion.llm.answers import Answer
 from companion.llm.messages import plain_messages
 from companion.store import LLMCall
@@ -140,5 +141,15 @@ def _as_name(model: str | None) -> str:
 
 
 def _as_text(error: BaseException) -> str:
-    words = f"{type(error).__name__}: {error}".removesuffix(": ")
+    words = _name(error)
+    first = error
+    while first.__cause__ is not None:
+        first = first.__cause__
+    # "Connection error." alone is no help. Our own errors say their cause already.
+    if first is not error and not isinstance(error, CompanionError):
+        words += f" (from {_name(first)})"
     return _KEY.sub("***", words)[:_LONGEST_ERROR]
+
+
+def _name(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")

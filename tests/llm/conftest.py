@@ -21,7 +21,7 @@ def model() -> Iterator[LocalModel]:
     Its context is like no other's, so that no other program of this user, such as
     a chapter that is being written, shares the server.
     """
-    with local_model(context=1_500) as started:
+    with local_model(context=1_536) as started:
         yield started
 
 
@@ -57,6 +57,7 @@ def own_cache(
     """
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("COMPANION_LLM_FILE", str(weights))
+    monkeypatch.setattr("companion.llm.local._held", [])  # not the session's either
     yield tmp_path / "cache"
     if sys.platform == "linux":
         left = list((tmp_path / "cache").rglob("server-*.json"))
