@@ -1,5 +1,6 @@
 """Checkers of Lab 1."""
 
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,6 +45,33 @@ def _check_classes(answer: object) -> Verdict:
 
 
 def _check_other_year(answer: object) -> Verdict:
+    eur = _more_eur()
+    return check_number(
+        answer,
+        eur["2015"],
+        unit="EUR a day",
+        slips=[
+            (
+                eur["2014"],
+                "That is the difference of 2014. Ask for the days from 2015-01-01 on.",
+            ),
+            (
+                eur["trained again"],
+                "That model has also learned from 2014. Keep the one of the lab.",
+            ),
+            (
+                eur["both years"],
+                "That is 2014 and 2015 together. Begin the test days in 2015.",
+            ),
+        ],
+        hint="Compare the costs on the days of 2015, and take `mean`.",
+        remark="Two years, two verdicts.",
+    )
+
+
+@functools.cache
+def _more_eur() -> Mapping[str, float]:
+    # What the model costs more than the rule, EUR a day, right and mistaken.
     from companion.terrace import (
         CostTable,
         load_weather,
@@ -62,35 +90,18 @@ def _check_other_year(answer: object) -> Verdict:
     model = train_model(lab.train_features, lab.train_target)
     trained_again = train_model(later.train_features, later.train_target)
 
-    def more_eur(model: Any, split: Any, year: str | None = None) -> float:
-        days, rained = split.test_features, split.test_target
-        if year:
-            days, rained = days.loc[year], rained.loc[year]
+    def more(model: Any, days: Any, rained: Any) -> float:
         costs = CostTable()
         said = costs.cost_by_day(rained, predict_rain(model, days))
         return float((said - costs.cost_by_day(rained, naive_rule(days))).mean())
 
-    return check_number(
-        answer,
-        more_eur(model, later),
-        unit="EUR a day",
-        slips=[
-            (
-                more_eur(model, lab, "2014"),
-                "That is the difference of 2014. Ask for the days from 2015-01-01 on.",
-            ),
-            (
-                more_eur(trained_again, later),
-                "That model has also learned from 2014. Keep the one of the lab.",
-            ),
-            (
-                more_eur(model, lab),
-                "That is 2014 and 2015 together. Begin the test days in 2015.",
-            ),
-        ],
-        hint="Compare the costs on the days of 2015, and take `mean`.",
-        remark="Two years, two verdicts.",
-    )
+    days, rained = lab.test_features, lab.test_target
+    return {
+        "2014": more(model, days.loc["2014"], rained.loc["2014"]),
+        "2015": more(model, later.test_features, later.test_target),
+        "both years": more(model, days, rained),
+        "trained again": more(trained_again, later.test_features, later.test_target),
+    }
 
 
 def _check_other_costs(answer: object) -> Verdict:
