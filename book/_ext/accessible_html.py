@@ -34,6 +34,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """
     # After every other extension: what they write is to be mended as well.
     app.connect("build-finished", _on_build_finished, priority=900)
+    app.add_js_file("keyboard.js", loading_method="defer")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -78,6 +79,7 @@ def mend(page: str) -> str:
     _load_scripts_once(soup)
     _let_visible_text_name_buttons(soup)
     _hide_theme_icons(soup)
+    _drop_hidden_toggles(soup)
     _name_sidebar(soup)
     _name_page_toggles(soup)
     _list_bibliography(soup)
@@ -154,6 +156,13 @@ def _hide_theme_icons(soup: BeautifulSoup) -> None:
         if icon.has_attr("title"):
             del icon["title"]
         icon["aria-hidden"] = "true"
+
+
+def _drop_hidden_toggles(soup: BeautifulSoup) -> None:
+    # The theme's script listens to the first button of each side only, and that is
+    # the one in a bar which the book does not show: the drawers would not open.
+    for button in soup.select("#pst-header button.sidebar-toggle"):
+        _remove(button)
 
 
 def _name_sidebar(soup: BeautifulSoup) -> None:

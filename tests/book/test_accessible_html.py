@@ -29,6 +29,13 @@ def accessible_html():
             id="theme switch",
         ),
         pytest.param(
+            '<div id="pst-header"><button class="sidebar-toggle primary-toggle">'
+            '</button></div><button class="sidebar-toggle primary-toggle"></button>',
+            '<div id="pst-header"></div>'
+            '<button class="sidebar-toggle primary-toggle"></button>',
+            id="drawer",
+        ),
+        pytest.param(
             '<div id="pst-primary-sidebar"></div>',
             '<div aria-label="Book navigation" id="pst-primary-sidebar" '
             'role="region"></div>',

@@ -1,0 +1,39 @@
+/* What the theme's scripts leave out for readers without a mouse.
+
+   Fetches and stores nothing; a page reads as well without it. */
+
+// A box that is wider than its place can be reached and scrolled. The theme looks
+// once, when the page is loaded: what is folded or behind a tab has no width then.
+(() => {
+  const boxes = "pre, .cell_output > .output, .pst-scrollable-table-container, .math";
+
+  const look = () => {
+    for (const box of document.querySelectorAll(boxes)) {
+      if (!box.clientWidth) continue; // still folded, or in the middle of a line
+      const wide = box.scrollWidth > box.clientWidth;
+      if (wide || box.scrollHeight > box.clientHeight) {
+        if (/auto|scroll/.test(getComputedStyle(box).overflow)) box.tabIndex = 0;
+      } else {
+        box.removeAttribute("tabindex");
+      }
+    }
+  };
+
+  const soon = () => requestAnimationFrame(look);
+  addEventListener("load", soon);
+  addEventListener("resize", soon);
+  // A fold, a tab, a solution: these events do not bubble, or come before the change.
+  document.addEventListener("toggle", soon, true);
+  document.addEventListener("change", soon);
+  document.addEventListener("click", soon);
+})();
+
+// Who closes a drawer is back at the button that opened it. The theme takes the
+// focus away from that button, so the browser cannot do so by itself.
+addEventListener("load", () => {
+  for (const side of ["primary", "secondary"]) {
+    const drawer = document.getElementById(`pst-${side}-sidebar-modal`);
+    const button = document.querySelector(`button.${side}-toggle`);
+    drawer?.addEventListener("close", () => button?.focus());
+  }
+});
