@@ -29,7 +29,7 @@ def _check_classes(answer: object) -> Verdict:
     from companion.terrace import load_weather
 
     weather = load_weather()
-    years = weather.index.year
+    years = pd.DatetimeIndex(weather.index).year
     counts = {
         "called_rain": weather["weather"].eq("rain").groupby(years).sum(),
         "rain_measured": weather["precipitation_mm"].gt(0).groupby(years).sum(),
