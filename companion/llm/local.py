@@ -111,6 +111,7 @@ class LocalModel:
         self._context = context
         self._parallel = parallel
         self._shared: _Shared | None = None
+        self._known: ServerInfo | None = None  # stays after the end, to look for it
 
     def start(self) -> Self:
         """Find the server, or start it, and wait until it answers.
@@ -136,6 +137,7 @@ class LocalModel:
                 self.stop()
             self._shared = _hold(self._file, self._context, self._parallel)
             self._shared.users += 1
+            self._known = self._shared.info
         return self
 
     def stop(self) -> None:
@@ -161,9 +163,10 @@ class LocalModel:
         self.stop()
 
     def __repr__(self) -> str:
-        if self._shared is None:
+        if self._known is None:
             return "<LocalModel, not started>"
-        return f"<LocalModel {self.name} at {self.url}>"
+        state = "" if self.running else ", not running"
+        return f"<LocalModel {self.name} at {self.url}{state}>"
 
     @property
     def running(self) -> bool:
@@ -202,12 +205,12 @@ class LocalModel:
 
     @property
     def _info(self) -> ServerInfo:
-        if self._shared is None:
+        if self._known is None:
             raise StartError(
                 "This local model is not started: use it in a `with` block, or call "
                 "its start() first."
             )
-        return self._shared.info
+        return self._known
 
 
 def running_server() -> ServerInfo | None:

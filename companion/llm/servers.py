@@ -67,7 +67,7 @@ def stop_servers() -> list[ServerStatus]:
     Returns
     -------
     list of ServerStatus
-        What was ended, as it was before. Their processes are gone.
+        What was ended, as it was before. Their processes end at this moment.
     """
     before = list_servers()
     _ask("stop")

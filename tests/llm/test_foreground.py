@@ -1,0 +1,156 @@
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from companion.llm import local_model
+from companion.llm.local import running_server
+from companion.processes import free_port
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals"),
+    pytest.mark.usefixtures("own_cache"),
+]
+
+SERVE = [sys.executable, "-m", "companion", "llm", "serve"]
+
+
+@pytest.fixture
+def serve():
+    """`companion llm serve`, once it has said its address."""
+    started = []
+
+    def start(*words, command=SERVE):
+        process = subprocess.Popen(
+            [*command, *words], stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        greeting = [process.stdout.readline() for _ in range(5)]
+        return process, "".join(greeting)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def health(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30) as got:
+        return json.load(got)
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_it_prints_where_it_is_and_a_line_that_asks_it(serve):
+    port = free_port()
+
+    _, greeting = serve("--port", str(port), "--context", "512", "--parallel", "1")
+
+    assert greeting.startswith(
+        f"Serving smollm2-135m-instruct on http://127.0.0.1:{port}/v1\n"
+        "  room for    1 request at once, each of 512 tokens\n"
+    )
+    (line,) = re.findall(r"^  ask it +(curl .*)$", greeting, re.M)
+    answer = json.loads(subprocess.check_output([*shlex.split(line), "--silent"]))
+    assert answer["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_well(serve, number):
+    port = free_port()
+    process, _ = serve("--port", str(port), "--context", "256", "--parallel", "1")
+    assert health(port) == {"status": "ok"}
+
+    process.send_signal(number)
+
+    assert process.wait(20) == 0
+    assert running_server() is None
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_it_ends_with_the_program_that_started_it_unless_that_was_nohup(
+    serve, is_running, wait_until, stays
+):
+    """A shell that waits; `nohup` lets its program ignore the hang-up."""
+    hangup = "trap '' HUP; " if stays else ""
+    words = shlex.join([*SERVE, "--port", "0", "--context", "256", "--parallel", "1"])
+    shell, _ = serve(command=["sh", "-c", f"{hangup}{words} & wait"])
+    server = running_server()
+    assert server.lasting
+    assert server.pid != shell.pid
+
+    shell.kill()
+    shell.wait()
+
+    if stays:
+        with pytest.raises(AssertionError):
+            wait_until(lambda: not is_running(server.pid), timeout_s=1.5)
+        os.kill(server.pid, signal.SIGTERM)
+    wait_until(lambda: not is_running(server.pid))
+
+
+def test_local_model_uses_it_and_leaves_it_running(serve, is_running):
+    process, _ = serve("--port", "0", "--context", "256", "--parallel", "1")
+
+    with local_model() as model:
+        assert model.pid == process.pid
+        assert (model.context, model.parallel) == (256, 1)
+
+    assert is_running(process.pid)
+    assert running_server().pid == process.pid
+
+
+def test_a_port_that_another_program_has_is_refused_in_a_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        result = subprocess.run(
+            [*SERVE, "--port", str(port)], capture_output=True, text=True, check=False
+        )
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"Error: Another program listens on port {port} of 127.0.0.1. Stop it, or "
+        f"choose another port, such as --port {port + 1}.\n"
+    )
+
+
+def test_a_port_that_another_model_has_is_refused_with_its_name(serve):
+    port = free_port()
+    process, _ = serve("--port", str(port), "--context", "256", "--parallel", "1")
+
+    result = subprocess.run(
+        [*SERVE, "--port", str(port)], capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 1
+    assert f"process {process.pid}. Use it, end it with `companion llm stop`" in (
+        result.stderr
+    )
+
+
+def test_a_model_that_cannot_be_loaded_is_named_beside_llama_cpps_reasons(tmp_path):
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF" + bytes(100))
+
+    result = subprocess.run(
+        [*SERVE, "--port", "0", "--model", str(broken)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    ours = f"Error: llama.cpp could not serve {broken} with 4 x 2048 tokens"
+    assert [line for line in result.stderr.splitlines() if line.startswith(ours)]
+    assert "bad GGUF version" in result.stderr
