@@ -14,8 +14,11 @@
     return [...copy.cloneNode(true).childNodes];
   };
 
-  const sign = (right) =>
-    make("span", { className: "quiz-sign", ariaHidden: "true" }, right ? "✓" : "✗");
+  const sign = (right) => {
+    const element = make("span", { className: "quiz-sign" }, right ? "✓" : "✗");
+    element.setAttribute("aria-hidden", "true"); // the words beside it say the same
+    return element;
+  };
 
   const enhance = (quiz) => {
     const several = quiz.dataset.several === "true";
@@ -73,11 +76,9 @@
       const solved = missing.length === 0 && wrong.length === 0;
       quiz.dataset.result = solved ? "right" : "wrong";
       let verdict = solved ? "Right." : "Not yet.";
-      if (!solved && several && wrong.length === 0) {
-        verdict += ` What you chose is right, but ${missing.length} more belongs to it.`;
-        verdict = verdict.replace(/(\d+) more belongs/, (all, count) =>
-          Number(count) > 1 ? `${count} more belong` : all,
-        );
+      if (!solved && wrong.length === 0) {
+        const more = missing.length === 1 ? "1 more belongs" : `${missing.length} more belong`;
+        verdict += ` What you chose is right, but ${more} to it.`;
       }
       const because = chosen.map(({ letter, right, reason }) =>
         make(
@@ -97,7 +98,6 @@
     number.remove();
     question.remove();
     list.replaceWith(form);
-    quiz.classList.add("quiz-live");
   };
 
   document.querySelectorAll("div.quiz").forEach(enhance);
