@@ -37,3 +37,10 @@ addEventListener("load", () => {
     drawer?.addEventListener("close", () => button?.focus());
   }
 });
+
+// A button pressed with the keyboard keeps the focus, which the theme takes away
+// because a mouse leaves it behind.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest(".theme-switch-button");
+  if (event.detail === 0) button?.focus();
+});
