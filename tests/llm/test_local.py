@@ -134,6 +134,16 @@ def test_there_is_no_page_and_no_other_site_may_read_answers(model):
     assert not headers["Access-Control-Allow-Origin"]
 
 
+@POSIX
+def test_it_stays_within_400_mb(model):
+    """Old prompts, which llama.cpp would keep in up to 8 GiB more, are dropped."""
+    for number in range(6):
+        ask(model, f"{number} " + "rain and sun " * 300, max_tokens=1)
+
+    words = ["ps", "-o", "rss=", "-p", str(model.pid)]
+    assert 1024 * int(subprocess.check_output(words)) < 400e6
+
+
 def test_two_requests_are_worked_on_at_once(model):
     """Each has its first token before the other has its last."""
 
