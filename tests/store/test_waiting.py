@@ -37,6 +37,6 @@ def test_what_waits_is_counted_for_one_table(store_url, folder, predictions):
 
     assert count_waiting(store_url, folder, table="predictions") == 3
     assert count_waiting(store_url, folder) == 5
-    with pytest.raises(SettingError, match=r"tables \['predictions'\], got 'orders'"):
+    with pytest.raises(SettingError, match=r"has the tables .*, got 'orders'"):
         count_waiting(store_url, folder, table="orders")
     journal.close()
