@@ -80,20 +80,6 @@ class ServerInfo:
     door: int
     word: str
 
-    def fits(
-        self,
-        *,
-        file: str | None = None,
-        context: int | None = None,
-        parallel: int | None = None,
-    ) -> bool:
-        """Say whether it is what somebody wants; None means that any will do."""
-        return (
-            file in (None, self.file)
-            and context in (None, self.context)
-            and parallel in (None, self.parallel)
-        )
-
 
 class Connection:
     """A conversation with a server; it counts as a user until it is closed.

@@ -70,10 +70,10 @@ def local_model(
         ``COMPANION_LLM_FILE``, and without that the course's own.
     context : int, optional
         Tokens that prompt and completion of one request may have together. By
-        default any running server of the model will do, and a new one has 2,048.
+        default what `companion llm serve` gives, if that runs, else 2,048.
     parallel : int, optional
         Requests that are worked on at once, each with a context of its own. By
-        default any running server will do, and a new one takes 4.
+        default what `companion llm serve` takes, if that runs, else 4.
 
     Returns
     -------
@@ -242,7 +242,7 @@ def _hold(
         if not shared.connection.alive:
             _held.remove(shared)
             shared.connection.close()
-        elif shared.info.fits(file=weights, context=context, parallel=parallel):
+        elif _fits(shared.info, weights, context, parallel):
             return shared
     require_libraries("The local language model", "xllamacpp", extra="llm")
     with start_lock():
@@ -253,9 +253,19 @@ def _hold(
     return shared
 
 
+def _fits(
+    info: ServerInfo, weights: str, context: int | None, parallel: int | None
+) -> bool:
+    # Who says nothing takes what somebody serves on purpose, but not the small
+    # context that another program had for itself.
+    usual = (info.context, info.parallel) if info.lasting else (CONTEXT, PARALLEL)
+    wanted = (weights, context or usual[0], parallel or usual[1])
+    return wanted == (info.file, info.context, info.parallel)
+
+
 def _find(weights: str, context: int | None, parallel: int | None) -> _Shared | None:
     for info in running_servers():
-        if info.fits(file=weights, context=context, parallel=parallel):
+        if _fits(info, weights, context, parallel):
             connection = _become_user(info)
             if connection is not None:
                 return _Shared(info, connection)

@@ -343,11 +343,13 @@ def test_nobody_else_can_read_the_word_that_opens_the_door(own_cache):
 @LINUX
 @pytest.mark.usefixtures("own_cache")
 def test_another_context_means_another_server(is_running):
-    with local_model() as usual, local_model(context=512, parallel=1) as small:
+    """Who asks for nothing special does not get what another had for itself."""
+    with local_model(context=512, parallel=1) as small, local_model() as usual:
         slots = json.loads(get(f"{small.url}/slots")[0])
         pids = {usual.pid, small.pid}
 
         assert [slot["n_ctx"] for slot in slots] == [512]
+        assert (usual.context, usual.parallel) == (2048, 4)
         assert len(pids) == 2
 
     assert not any(map(is_running, pids))
