@@ -15,7 +15,7 @@ Introduced in chapter 4 and used again wherever prompts are compared.
 """
 
 from companion.llm.briefing.checking import check_briefing, check_briefing_json
-from companion.llm.briefing.facts import BriefingFacts
+from companion.llm.briefing.facts import BriefingFacts, date_text
 from companion.llm.briefing.prompts import (
     BRIEFING_SCHEMA,
     BRIEFING_VERSIONS,
@@ -30,5 +30,6 @@ __all__ = [
     "briefing_prompt",
     "check_briefing",
     "check_briefing_json",
+    "date_text",
     "facts_text",
 ]

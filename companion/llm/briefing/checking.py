@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from companion.llm.briefing.facts import MONTHS, BriefingFacts, date_text
 
@@ -82,7 +82,7 @@ def _complaints(text: str, facts: BriefingFacts) -> Iterator[str]:
     yield from _compare("rain in %", percents, float(facts.rain_percent))
     rest = _PERCENT.sub(" ", rest)
     degrees = {float(number) for number in _CELSIUS.findall(rest)}
-    yield from _compare("maximum in °C", degrees, facts.temp_max_c)
+    yield from _compare("maximum in °C", degrees, float(facts.temp_max_c))
     rest = _CELSIUS.sub(" ", rest)
 
     numbers = _NUMBER.findall(rest)
@@ -93,7 +93,7 @@ def _complaints(text: str, facts: BriefingFacts) -> Iterator[str]:
         yield f"invented: no fact has the word {words[0]!r}"
 
 
-def _compare(name: str, said: set[object], fact: object) -> Iterator[str]:
+def _compare(name: str, said: Set[object], fact: object) -> Iterator[str]:
     if not said:
         yield f"{name}: not said"
     elif said != {fact}:
@@ -144,7 +144,7 @@ def check_briefing_json(text: str, facts: BriefingFacts) -> tuple[str, ...]:
         "date": date_text(facts.evening),
         "terrace": facts.terrace,
         "rain_percent": facts.rain_percent,
-        "temp_max_c": facts.temp_max_c,
+        "temp_max_c": float(facts.temp_max_c),
     }
     if not isinstance(said, dict) or said.keys() != expected.keys():
         return (f"form: expected an object with {', '.join(expected)}",)

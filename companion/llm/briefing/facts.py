@@ -86,12 +86,22 @@ class BriefingFacts:
 
 
 def date_text(day: dt.date) -> str:
-    """Write a date as the briefing does.
+    """Write a date as the briefing does, in English on any system.
+
+    Parameters
+    ----------
+    day : datetime.date
+        The day.
+
+    Returns
+    -------
+    str
+        Day, name of the month and year.
 
     Examples
     --------
     >>> date_text(dt.date(2014, 1, 2))
     '2 January 2014'
     """
-    # Not strftime: it would use the language of the reader's system.
+    # strftime would use the language of the reader's system.
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
