@@ -76,17 +76,7 @@ def lint(session: nox.Session) -> None:
 def book(session: nox.Session) -> None:
     """Build the HTML book: every chapter runs, any warning fails."""
     install_lock(session)
-    fetch_weights(session)
-    # Warm builds pass -W although pages are broken, and the cache of executed
-    # chapters does not look at companion/: only a clean build counts.
-    for leftover in ("html", ".doctrees", ".jupyter_cache", "jupyter_execute"):
-        shutil.rmtree(BUILD / leftover, ignore_errors=True)
-    flags = ["--all", "-W", "-n", "--keep-going", *session.posargs]
-    session.run("jupyter-book", "build", ".", *flags)
-    html = BUILD / "html"
-    missing = [page for page in expected_pages() if not (html / page).is_file()]
-    if missing:
-        session.error(f"The build ended well, but these pages are missing: {missing}")
+    html = build_html(session, *session.posargs)
     # The same pages meet a browser in `nox -s tests`.
     checks = ["pytest", "tests/book", "-m", "built and not browser"]
     session.run(*checks, env={"COMPANION_BOOK_HTML": str(html)})
@@ -209,10 +199,30 @@ def lock(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def dist(session: nox.Session) -> None:
-    """Build the wheel and the source archive into dist/."""
+    """Build into dist/: wheel, source archive, the book offline as zip and PDF."""
     install_lock(session)
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     session.run("python", "-m", "build", "--no-isolation", *session.posargs)
+    html = build_html(session)
+    # Last, because the PDF needs a browser: where there is none it says so, and
+    # the rest is there.
+    session.run("python", "book/_offline/make.py", str(html), "dist")
+
+
+def build_html(session: nox.Session, *flags: str) -> Path:
+    """Build the book from nothing, every chapter run; any warning fails."""
+    fetch_weights(session)
+    # Warm builds pass -W although pages are broken, and the cache of executed
+    # chapters does not look at companion/: only a clean build counts.
+    for leftover in ("html", ".doctrees", ".jupyter_cache", "jupyter_execute"):
+        shutil.rmtree(BUILD / leftover, ignore_errors=True)
+    strict = ["--all", "-W", "-n", "--keep-going"]
+    session.run("jupyter-book", "build", ".", *strict, *flags)
+    html = BUILD / "html"
+    missing = [page for page in expected_pages() if not (html / page).is_file()]
+    if missing:
+        session.error(f"The build ended well, but these pages are missing: {missing}")
+    return html
 
 
 def install_lock(session: nox.Session) -> None:

@@ -18,7 +18,10 @@ from bs4 import BeautifulSoup, Tag
 __all__ = ["Chapter", "assemble", "reading_order"]
 
 # What belongs to a screen: signs that appear under a mouse, buttons, menus.
-_SCREEN_ONLY = "a.headerlink, script, noscript, button, .landing-buttons, .sd-d-none"
+_SCREEN_ONLY = (
+    "a.headerlink, script, noscript, button, .landing-buttons, .sd-d-none, "
+    "div.cell details > summary"
+)
 _ANSWERS = '<section class="answers"><h2>Answers to the quiz</h2></section>'
 # Attributes that point to the id of another element.
 _POINTERS = ("aria-labelledby", "aria-describedby", "aria-controls", "for", "headers")

@@ -5,7 +5,6 @@ Nothing here knows what is checked; `browser_checks` does.
 
 import functools
 import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,38 +12,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from browsers import REMEDY, find_browser
 from playwright.sync_api import Browser, sync_playwright
 
-__all__ = ["find_browser", "launched_browser", "served"]
-
-_NAMES = (
-    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
-    "msedge", "microsoft-edge",
-)  # fmt: skip
-# Where the installers of Chrome and Edge put what they do not add to the PATH.
-_PLACES = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
-    r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
-    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
-)
-_REMEDY = (
-    "no Chromium, Chrome or Edge is here; install one "
-    "(Debian, Ubuntu: sudo apt-get install chromium; macOS: brew install chromium), "
-    "or name its program in COMPANION_BROWSER"
-)
-
-
-def find_browser() -> str | None:
-    """Find a browser: COMPANION_BROWSER, one on the PATH, or in a usual place."""
-    given = os.environ.get("COMPANION_BROWSER")
-    if given:
-        return shutil.which(given) or given
-    found = (shutil.which(name) for name in _NAMES)
-    return next(filter(None, found), None) or next(
-        filter(os.path.exists, _PLACES), None
-    )
+__all__ = ["launched_browser", "served"]
 
 
 @contextmanager
@@ -53,8 +24,8 @@ def launched_browser() -> Iterator[Browser]:
     program = find_browser()
     if program is None:
         if os.environ.get("CI"):
-            pytest.fail(f"These tests must run here, but {_REMEDY}.")
-        pytest.skip(_REMEDY)
+            pytest.fail(f"These tests must run here, but {REMEDY}.")
+        pytest.skip(REMEDY)
     with sync_playwright() as playwright:
         # A container's root may not make the sandbox, and its /dev/shm is small;
         # the only pages shown are our own.

@@ -13,7 +13,8 @@ from browser_checks import (
     visit,
 )
 from browser_figures import figure_complaints, pictures_of_figures
-from browser_setup import find_browser, launched_browser, served
+from browser_setup import launched_browser, served
+from browsers import find_browser
 
 pytestmark = pytest.mark.browser
 
@@ -228,7 +229,7 @@ def test_without_a_browser_the_tests_say_how_to_get_one(monkeypatch, tmp_path):
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.delenv("COMPANION_BROWSER", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("browser_setup._PLACES", ())
+    monkeypatch.setattr("browsers._PLACES", ())
 
     assert find_browser() is None
     with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
@@ -239,7 +240,7 @@ def test_without_a_browser_the_tests_fail_on_a_ci_machine(monkeypatch, tmp_path)
     monkeypatch.setenv("CI", "true")
     monkeypatch.delenv("COMPANION_BROWSER", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("browser_setup._PLACES", ())
+    monkeypatch.setattr("browsers._PLACES", ())
 
     with pytest.raises(pytest.fail.Exception, match="COMPANION_BROWSER"):
         launched_browser().__enter__()
