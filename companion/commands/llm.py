@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from companion.commands._options import setting_option
+from companion.llm._sharing import CONTEXT, PARALLEL
 
 if TYPE_CHECKING:
     from companion.llm._registry import ServerInfo
@@ -78,14 +79,14 @@ def _fetch(*, source: Path | None) -> None:
 @click.option(
     "--context",
     type=click.IntRange(min=1),
-    default=2048,
+    default=CONTEXT,
     metavar="N",
     help="Tokens of one request, prompt and answer together.",
 )
 @click.option(
     "--parallel",
     type=click.IntRange(min=1),
-    default=4,
+    default=PARALLEL,
     metavar="N",
     help="Requests at once. Each has a context of its own, which costs memory.",
 )

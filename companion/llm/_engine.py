@@ -2,7 +2,7 @@
 
 Only a process that does nothing else may import this: the server has threads of
 C++, which a fork would lose, and it holds Python's lock while it loads. It is
-started by `companion.llm.local` and by `companion llm serve`.
+started by `companion.llm._sharing` and by `companion llm serve`.
 """
 
 import math

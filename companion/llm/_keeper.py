@@ -1,6 +1,6 @@
 """The process of the language model: llama.cpp's server, and who uses it.
 
-`companion.llm.local` starts it with a pipe as its standard input, and reads from
+`companion.llm._sharing` starts it with a pipe as its standard input, and reads from
 its standard output one line of JSON: what the server is, or what went wrong.
 A user holds a connection to the process's door for as long as the user lives:
 the operating system closes it however the user dies. When the last one is

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_LLM_FILE", str(find_weights()))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("companion.llm.local._held", [])
+    monkeypatch.setattr("companion.llm._sharing._held", [])
 
 
 @pytest.fixture

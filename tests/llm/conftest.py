@@ -57,7 +57,7 @@ def own_cache(
     """
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("COMPANION_LLM_FILE", str(weights))
-    monkeypatch.setattr("companion.llm.local._held", [])  # not the session's either
+    monkeypatch.setattr("companion.llm._sharing._held", [])  # not the session's either
     yield tmp_path / "cache"
     if sys.platform == "linux":
         left = list((tmp_path / "cache").rglob("server-*.json"))
