@@ -1,10 +1,164 @@
 """Checkers of Lab 1, part two."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-from companion.checks import Verdict
+from companion.checks import (
+    Example,
+    Verdict,
+    check_function,
+    check_table,
+    kind,
+    not_yet,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["CHECKERS"]
 
-CHECKERS: Mapping[str, Callable[[Any], Verdict]] = {}
+
+def _check_outcomes(answer: object) -> Verdict:
+    import pandas as pd
+
+    if not isinstance(answer, str):
+        return not_yet(
+            f"Your answer is {kind(answer)}; the text of the query is expected, "
+            "not its result."
+        )
+    with _example_log() as log:
+        try:
+            found = pd.read_sql(answer, log)
+        except pd.errors.DatabaseError as err:
+            why = err.__cause__ or err
+            return not_yet(f"SQLite cannot run it: {why}. Try it with `pd.read_sql`.")
+        except TypeError:
+            return not_yet("SQLite runs it and gets no table: begin with SELECT.")
+    if "outcome" in found:
+        found = found.set_index("outcome", drop=False)
+    expected = pd.DataFrame(
+        {
+            "outcome": ["error", "ok"],
+            "calls": [2, 3],
+            "output_tokens": [12.0, 40.0],
+        },
+        index=["error", "ok"],
+    )
+    verdict = check_table(
+        found,
+        expected,
+        hint="For each outcome count the rows and take the mean of the tokens that "
+        "are known: `avg` passes over NULL, and so must you.",
+        remark="An unknown count is NULL, and no mean is pulled down by it.",
+    )
+    if verdict.passed:
+        return verdict
+    return not_yet(f"The query was run on a small log of five calls. {verdict.text}")
+
+
+@contextmanager
+def _example_log() -> Iterator["sqlite3.Connection"]:
+    # One failed call knows its tokens and one does not.
+    import sqlite3
+
+    log = sqlite3.connect(":memory:")
+    log.execute(
+        "CREATE TABLE llm_calls (id, created_at, model, prompt, completion, "
+        "input_tokens INTEGER, cached_tokens INTEGER, output_tokens INTEGER, "
+        "latency_ms REAL, first_token_ms REAL, finish_reason, outcome, error)"
+    )
+    log.executemany(
+        "INSERT INTO llm_calls VALUES (?, '2014-03-01', 'small', '[]', '', "
+        "100, 50, ?, 300.0, NULL, NULL, ?, NULL)",
+        [
+            ("a", 30, "ok"),
+            ("b", 50, "ok"),
+            ("c", 40, "ok"),
+            ("d", 12, "error"),
+            ("e", None, "error"),
+        ],
+    )
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def _check_cached_share(answer: object) -> Verdict:
+    return check_function(
+        answer,
+        [
+            Example(
+                args=([(100, 25)],),
+                returns=0.25,
+                hint="Of 100 tokens 25 were cached. Return a share, not a percentage.",
+            ),
+            Example(
+                args=([(100, 100), (300, 0)],),
+                returns=0.25,
+                hint="Add the tokens up first, then divide: a long prompt counts for "
+                "more than a short one.",
+            ),
+            Example(
+                args=([(100, 50), (300, None), (None, 20)],),
+                returns=0.5,
+                hint="Leave a call out altogether when one of its two numbers is "
+                "unknown; None is not 0.",
+            ),
+            Example(
+                args=([(100, 0)],),
+                returns=0.0,
+                hint="Nothing was cached, and that is known: 0.0, not None.",
+            ),
+            Example(
+                args=([(None, None)],),
+                returns=None,
+                hint="No call counts, so there is no share to tell: return None.",
+            ),
+        ],
+        remark="Prompts that begin alike are cached best.",
+    )
+
+
+def _check_invented(answer: object) -> Verdict:
+    given = "Rain: 57 %\nMaximum: 7.2 °C"
+    return check_function(
+        answer,
+        [
+            Example(
+                args=("Rain 57 %, wind 20 km/h.", given),
+                returns=["20"],
+                hint="20 is in the text and not among what was given. Return a list "
+                "of texts.",
+            ),
+            Example(
+                args=("Rain 57 %, maximum 7.2 °C.", given),
+                returns=[],
+                hint="Both numbers were given, 7.2 as one number with its point.",
+            ),
+            Example(
+                args=("5 guests, 7 tables", given),
+                returns=["5", "7"],
+                hint="Compare whole numbers: 5 is a part of 57, and nobody gave a 5.",
+            ),
+            Example(
+                args=("Table 9, then table 3", given),
+                returns=["9", "3"],
+                hint="Keep the order of the text.",
+            ),
+            Example(
+                args=("No number at all", given),
+                returns=[],
+                hint="Nothing was invented, so the list is empty.",
+            ),
+        ],
+        remark="What is missing and what was invented are two different checks.",
+    )
+
+
+CHECKERS: Mapping[str, Callable[[Any], Verdict]] = {
+    "lab1b.1": _check_outcomes,
+    "lab1b.2": _check_cached_share,
+    "lab1b.3": _check_invented,
+}
