@@ -74,6 +74,10 @@ _OPEN_EVERYTHING = """async () => {
   for (const fold of document.querySelectorAll("details")) fold.open = true;
   for (const button of document.querySelectorAll("button.toggle-button-hidden"))
     button.click();
+  for (const question of document.querySelectorAll(".quiz form")) {
+    question.querySelector("input").click();
+    question.requestSubmit();
+  }
   for (const menu of document.querySelectorAll(".dropdown-menu"))
     menu.classList.add("show");
   const style = document.createElement("style");
@@ -169,7 +173,7 @@ def _watch(context: BrowserContext, opened: Visit, home) -> None:
 
 
 def open_everything(page: Page) -> None:
-    """Unfold each fold, show each tab, open each menu."""
+    """Unfold each fold, show each tab, open each menu, answer each question."""
     page.evaluate(_OPEN_EVERYTHING)
 
 

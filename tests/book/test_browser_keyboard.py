@@ -7,6 +7,7 @@ pytestmark = [pytest.mark.built, pytest.mark.browser]
 
 # It has code to copy, exercises with solutions, and hidden cells.
 CHAPTER = "book/module1/lab1.html"
+QUIZ = "book/module1/mlops.html"
 # More than the stops of any page: whoever needs more would give up.
 MOST_STOPS = 400
 _WHERE = """wanted => {
@@ -110,3 +111,17 @@ def test_a_hidden_cell_unfolds(page):
 
     opened = "() => document.activeElement.parentElement.open"
     assert page.evaluate(opened)
+
+
+def test_a_quiz_is_answered_marked_and_explained(page, window, book_home):
+    window.open(book_home + QUIZ)
+    tab_to(page, "div.quiz input")
+    page.keyboard.press("Space")
+    tab_to(page, "div.quiz button.quiz-check")
+    page.keyboard.press("Enter")
+
+    quiz = page.locator("div.quiz").first
+    verdict, *reasons = quiz.locator("[role=status] :is(p, li)").all_inner_texts()
+    assert verdict.endswith(("Right.", "Not yet.")), verdict
+    assert len(reasons) == 1
+    assert len(reasons[0].split()) > 3
