@@ -51,6 +51,8 @@ def start_engine(*, file: Path, port: int, context: int, parallel: int) -> Any:
         standard error.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", _SPIN_ROUNDS)  # read by the next line
+    # Or a failed check of C++'s would look for a debugger and run it.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     from xllamacpp import CommonParams, Server
 
     params = CommonParams()

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from companion.llm._engine import resident_bytes, start_engine
 from companion.llm._registry import (
@@ -130,7 +130,9 @@ class Keeper:
                 message = read_line(talk)
                 talk.settimeout(None)
                 said = str((message or {}).pop("word", ""))
-                if message and secrets.compare_digest(said, self.info.word):
+                if message and secrets.compare_digest(
+                    said.encode(), self.info.word.encode()
+                ):
                     self._answer(talk, message)
             except (OSError, ValueError):
                 pass  # who breaks off or talks rubbish has left
@@ -162,15 +164,18 @@ class Keeper:
             self.end_without_users()
 
 
-def watch_parent(on_end: Callable[[], None]) -> None:
+def watch_parent(parent: int, on_end: Callable[[], None]) -> None:
     """Call a function once the parent of this process has died.
+
+    Windows does not tell of it: there nothing is called.
 
     Parameters
     ----------
+    parent : int
+        The parent, as `os.getppid` said at the beginning.
     on_end : callable
         What to do then.
     """
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -190,6 +195,13 @@ def _end_with_starter(keeper: Keeper) -> None:
 def main(words: list[str]) -> int:
     """Serve as told until the last user has gone."""
     file, context, parallel = words
+    # What C++ writes to the standard output must not come among our one line.
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)
+        return _serve(answers, file, context, parallel)
+
+
+def _serve(answers: IO[str], file: str, context: str, parallel: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the users
     try:
         keeper = Keeper(
@@ -200,12 +212,12 @@ def main(words: list[str]) -> int:
             lasting=False,
         )
     except (OSError, RuntimeError) as err:
-        sys.stdout.write(json.dumps({"error": str(err)}) + "\n")
+        answers.write(json.dumps({"error": str(err)}) + "\n")
         return 1
     signal.signal(signal.SIGTERM, lambda *_: keeper.stop())
     with contextlib.suppress(OSError):  # the starter has died; see the next line
-        sys.stdout.write(json.dumps({"pid": keeper.info.pid}) + "\n")
-        sys.stdout.flush()
+        answers.write(json.dumps({"pid": keeper.info.pid}) + "\n")
+        answers.flush()
     threading.Thread(target=_end_with_starter, args=(keeper,), daemon=True).start()
     latest = threading.Timer(_FIRST_USER_S, keeper.end_without_users)
     latest.daemon = True

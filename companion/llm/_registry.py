@@ -231,8 +231,8 @@ def start_lock() -> Iterator[None]:
     Raises
     ------
     StartError
-        If the user's cache cannot be written, or somebody holds the lock for
-        minutes.
+        If the user's cache cannot be written or locked, or somebody holds the
+        lock for minutes.
     """
     path = _folder() / f"start-{_host()}.lock"
     try:
@@ -245,7 +245,7 @@ def start_lock() -> Iterator[None]:
         ) from err
     with file:
         deadline = time.monotonic() + _LOCK_PATIENCE_S
-        while not take_lock(file.fileno()):
+        while not _try_lock(file.fileno(), path):
             if time.monotonic() > deadline:
                 raise StartError(
                     "Another program of yours has been starting the language model "
@@ -254,6 +254,16 @@ def start_lock() -> Iterator[None]:
                 )
             time.sleep(_LOCK_POLL_S)
         yield
+
+
+def _try_lock(descriptor: int, path: Path) -> bool:
+    try:
+        return take_lock(descriptor)
+    except OSError as err:  # a network's file system without locks
+        raise StartError(
+            f"The file {path} cannot be locked: {err.strerror}. Keep your cache on "
+            "a file system that knows locks; XDG_CACHE_HOME names its folder on Linux."
+        ) from err
 
 
 def _folder() -> Path:

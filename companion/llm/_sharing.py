@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from companion._extras import require_libraries
-from companion.errors import StartError
+from companion.errors import SettingError, StartError
 from companion.llm._registry import (
     Connection,
     ServerInfo,
@@ -28,12 +28,26 @@ from companion.llm._registry import (
 )
 from companion.llm.weights import find_weights
 
-__all__ = ["CONTEXT", "PARALLEL", "Shared", "held_server", "hold", "release"]
+__all__ = [
+    "CONTEXT",
+    "PARALLEL",
+    "Shared",
+    "check_room",
+    "held_server",
+    "hold",
+    "release",
+]
 
 # SmolLM2 was trained on texts of 8,192 tokens. Every token of context costs 23 kB
 # whether it is used or not; these are enough for the chapters, and 360 MB in all.
 CONTEXT = 2048
 PARALLEL = 4
+
+# What llama.cpp takes: with less than this its trial run may end the process, as
+# may more slots than it has; it counts the tokens of all slots in 32 bits.
+_LEAST_CONTEXT = 64
+_MOST_PARALLEL = 256
+_MOST_TOKENS = 2**31 - 1
 
 _OUTPUT_TAIL = 1_000  # characters of llama.cpp's own words that an error repeats
 
@@ -49,6 +63,40 @@ class Shared:
 
 _lock = threading.RLock()
 _held: list[Shared] = []
+
+
+def check_room(context: int, parallel: int) -> None:
+    """Check that llama.cpp can be asked for so much.
+
+    Parameters
+    ----------
+    context : int
+        Tokens of one request; at least 64.
+    parallel : int
+        Requests at once, from 1 to 256.
+
+    Raises
+    ------
+    SettingError
+        If it cannot. Whether there is the memory shows when it starts.
+    """
+    for name, value, least in (
+        ("context", context, _LEAST_CONTEXT),
+        ("parallel", parallel, 1),
+    ):
+        if not isinstance(value, int) or value < least:
+            raise SettingError(
+                f"{name} must be a whole number, {least} or more, got {value!r:.80}."
+            )
+    if parallel > _MOST_PARALLEL:
+        raise SettingError(
+            f"parallel must be {_MOST_PARALLEL} or less, got {parallel}."
+        )
+    if context * parallel > _MOST_TOKENS:
+        raise SettingError(
+            f"{parallel} requests of {context} tokens each are more than the "
+            f"{_MOST_TOKENS} that llama.cpp counts. Ask for less context."
+        )
 
 
 def hold(file: str | Path | None, context: int | None, parallel: int | None) -> Shared:
@@ -176,7 +224,8 @@ def _start(weights: str, context: int, parallel: int) -> Shared:
                 f"The language model in {weights} could not be started. It said: "
                 f"{words or answer.get('error') or 'nothing'} "
                 f"(exit code {process.returncode}). If that is about the file, run "
-                "`companion llm fetch` or give another file."
+                "`companion llm fetch` or give another file; if it is about memory, "
+                "ask for less context."
             )
     # Where this process goes on after the server's end, it must take note of it.
     threading.Thread(target=process.wait, daemon=True).start()

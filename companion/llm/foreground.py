@@ -6,6 +6,7 @@ stop`, and with the program that started it.
 """
 
 import errno
+import os
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ from companion._extras import require_libraries
 from companion.errors import PortInUseError, SettingError, StartError
 from companion.llm._keeper import Keeper, watch_parent
 from companion.llm._registry import ServerInfo, running_servers, start_lock
+from companion.llm._sharing import check_room
 from companion.llm.weights import find_weights
 
 __all__ = ["serve_model"]
@@ -53,19 +55,21 @@ def serve_model(
     PortInUseError
         If another program listens on the port.
     SettingError
-        If the port cannot be used.
+        If the port cannot be used, or a number is none that llama.cpp takes.
     StartError
         If the model cannot be loaded.
     WeightsError
         If the weights are not there, or cannot be read.
     """
+    parent = os.getppid()  # now: it may die while the model is loaded
+    check_room(context, parallel)
     weights = find_weights(file)
     require_libraries("`companion llm serve`", "xllamacpp", extra="llm")
-    _check_port(port)
     # Loading holds Python's lock, so a handler in Python would come too late.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         with start_lock():
+            _check_port(port)  # here, for another that starts may be about to take it
             keeper = Keeper(
                 file=weights,
                 port=port,
@@ -85,7 +89,7 @@ def serve_model(
         signal.signal(number, lambda *_: keeper.stop())
     # nohup says that it is meant to stay.
     if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        watch_parent(keeper.stop)
+        watch_parent(parent, keeper.stop)
     ready(keeper.info)
     keeper.run()
 

@@ -11,9 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from companion.errors import SettingError, StartError
+from companion.errors import StartError
 from companion.llm._registry import ServerInfo, open_connection, running_servers
-from companion.llm._sharing import Shared, held_server, hold, release
+from companion.llm._sharing import (
+    CONTEXT,
+    PARALLEL,
+    Shared,
+    check_room,
+    held_server,
+    hold,
+    release,
+)
 
 __all__ = ["LocalModel", "local_model", "running_server"]
 
@@ -32,11 +40,11 @@ def local_model(
         The weights, in the format GGUF; by default those of
         ``COMPANION_LLM_FILE``, and without that the course's own.
     context : int, optional
-        Tokens that prompt and completion of one request may have together. By
-        default what `companion llm serve` gives, if that runs, else 2,048.
+        Tokens that prompt and completion of one request may have together, at
+        least 64. By default what `companion llm serve` gives, if that runs, else 2,048.
     parallel : int, optional
-        Requests that are worked on at once, each with a context of its own. By
-        default what `companion llm serve` takes, if that runs, else 4.
+        Requests that are worked on at once, each with a context of its own; at
+        most 256. By default what `companion llm serve` takes, if that runs, else 4.
 
     Returns
     -------
@@ -46,7 +54,7 @@ def local_model(
     Raises
     ------
     SettingError
-        If a number is not positive.
+        If a number is none that llama.cpp takes.
 
     Examples
     --------
@@ -54,9 +62,10 @@ def local_model(
     ...     print(model.base_url)
     http://127.0.0.1:41873/v1
     """
-    for name, value in (("context", context), ("parallel", parallel)):
-        if value is not None and value < 1:
-            raise SettingError(f"{name} must be 1 or more, got {value}.")
+    check_room(
+        CONTEXT if context is None else context,
+        PARALLEL if parallel is None else parallel,
+    )
     return LocalModel(file=file, context=context, parallel=parallel)
 
 

@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
 
 from companion.llm import local_model
+from companion.llm._registry import start_lock
 from companion.llm.local import running_server
 from companion.processes import free_port
 
@@ -41,6 +43,10 @@ def serve():
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def open_files(pid):
+    return [entry.resolve() for entry in Path(f"/proc/{pid}/fd").iterdir()]
 
 
 def health(port):
@@ -97,6 +103,44 @@ def test_it_ends_with_the_program_that_started_it_unless_that_was_nohup(
             wait_until(lambda: not is_running(server.pid), timeout_s=1.5)
         os.kill(server.pid, signal.SIGTERM)
     wait_until(lambda: not is_running(server.pid))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_it_ends_when_its_starter_dies_while_the_model_is_loaded(
+    own_cache, is_running, wait_until
+):
+    """Another holds the lock meanwhile, so that loading has to wait for it."""
+    words = shlex.join([*SERVE, "--port", "0", "--context", "256", "--parallel", "1"])
+    with start_lock():
+        shell = subprocess.Popen(
+            ["sh", "-c", f"{words} & echo $!; wait"], stdout=subprocess.PIPE, text=True
+        )
+        pid = int(shell.stdout.readline())
+        (lock,) = own_cache.rglob("start-*.lock")
+        wait_until(lambda: lock in open_files(pid))
+        shell.kill()
+        shell.wait()
+
+    shell.stdout.close()
+    wait_until(lambda: not is_running(pid))
+
+
+def test_of_two_that_start_at_once_on_a_port_one_names_the_other(wait_until):
+    words = [*SERVE, "--port", str(free_port()), "--context", "256", "--parallel", "1"]
+    pair = [
+        subprocess.Popen(
+            words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+
+    wait_until(lambda: any(one.poll() is not None for one in pair))
+    loser, winner = sorted(pair, key=lambda one: one.poll() is None)
+    winner.terminate()
+
+    assert f"process {winner.pid}. Use it, end it with" in loser.communicate()[1]
+    assert (loser.returncode, winner.wait(20)) == (1, 0)
+    winner.stderr.close()
 
 
 def test_local_model_uses_it_and_leaves_it_running(serve, is_running):

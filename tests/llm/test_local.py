@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import re
@@ -365,10 +366,41 @@ def test_a_model_that_is_not_started_says_how_to_start_it():
     model.stop()
 
 
-@pytest.mark.parametrize("name", ["context", "parallel"])
-def test_a_number_below_one_is_refused(name):
-    with pytest.raises(SettingError, match=f"{name} must be 1 or more, got 0"):
-        local_model(**{name: 0})
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ({"context": 63}, "context must be a whole number, 64 or more, got 63"),
+        ({"context": 2048.0}, "64 or more, got 2048.0"),
+        ({"parallel": 0}, "parallel must be a whole number, 1 or more, got 0"),
+        ({"parallel": 257}, "parallel must be 256 or less, got 257"),
+        ({"context": 2**29}, "4 requests of 536870912 tokens each are more"),
+    ],
+)
+def test_what_llama_cpp_does_not_take_is_refused_before_anything_starts(sizes, words):
+    """With less it ends in an abort, with more its whole numbers run over."""
+    with pytest.raises(SettingError, match=words):
+        local_model(**sizes)
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_what_the_server_prints_is_not_taken_for_its_answer(tmp_path, monkeypatch):
+    noisy = "import os\nos.write(1, b'{ noise\\n')\nraise RuntimeError('no AVX here')"
+    (tmp_path / "xllamacpp.py").write_text(noisy)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    with pytest.raises(StartError, match=r"It said: \{ noise \(exit code 1\)"):
+        local_model().start()
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_cache_that_cannot_be_locked_is_named(monkeypatch):
+    def refuse(descriptor):  # noqa: ARG001 - its signature
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("companion.llm._registry.take_lock", refuse)
+
+    with pytest.raises(StartError, match=r"start-.*lock cannot be locked: No locks"):
+        local_model().start()
 
 
 @pytest.mark.usefixtures("own_cache")
