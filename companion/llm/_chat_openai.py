@@ -4,6 +4,7 @@ Imported only by `companion.llm.chat`, when a model is made: LangChain's half
 takes more than a second to load.
 """
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -75,6 +76,13 @@ _FAILURES: tuple[tuple[type[openai.APIError], str], ...] = (
 _BROKE_OFF = (
     "{place} broke off before its answer was whole: {cause}. {remedy}, and ask again."
 )
+_FOREIGN = (
+    "{place} answered, but not as a server of the OpenAI protocol does: {quote}. See "
+    "whether {url} is the right address; most end in /v1."
+)
+# What the client raises over an answer whose form it does not know, and LangChain
+# then adds the answer to.
+_FORM_ERRORS = (AttributeError, LookupError, TypeError, json.JSONDecodeError)
 _FALLBACK = "{place} does not take this request: {quote}. Correct what it names."
 
 
@@ -97,14 +105,34 @@ class WordedChatOpenAI(ChatOpenAI):
 
     def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         with self._worded():
-            yield from super()._stream(*args, **kwargs)
+            chunks = super()._stream(*args, **kwargs)
+            first = next(chunks, None)
+            if first is None:
+                raise self._name_foreign("nothing that belongs to a stream")
+            yield first
+            yield from chunks
 
     async def _astream(
         self, *args: Any, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         with self._worded():
+            is_silent = True
             async for chunk in super()._astream(*args, **kwargs):
+                is_silent = False
                 yield chunk
+            if is_silent:
+                raise self._name_foreign("nothing that belongs to a stream")
+
+    def _create_chat_result(
+        self, response: Any, generation_info: dict[str, Any] | None = None
+    ) -> ChatResult:
+        told = response
+        if isinstance(response, openai.BaseModel):
+            told = response.model_dump(exclude_unset=True, warnings=False)
+        if not isinstance(told, dict) or not told.get("choices"):
+            error = told.get("error") if isinstance(told, dict) else None
+            raise self._name_foreign(error or told or "nothing")
+        return super()._create_chat_result(response, generation_info)
 
     @property
     def _place(self) -> str:
@@ -116,6 +144,10 @@ class WordedChatOpenAI(ChatOpenAI):
             yield
         except openai.APIError as err:
             raise self._name_failure(err) from err
+        except _FORM_ERRORS as err:
+            if not hasattr(err, "response"):
+                raise
+            raise self._name_foreign(err.response.text or "nothing") from err
         except Exception as err:
             # Bare where the client's versions before 3 read a stream.
             if type(err).__module__.partition(".")[0] not in _HTTP_LIBRARIES:
@@ -129,6 +161,9 @@ class WordedChatOpenAI(ChatOpenAI):
             return self._name(_BROKE_OFF, err)
         fitting = (words for kind, words in _FAILURES if isinstance(err, kind))
         return self._name(next(fitting, _FALLBACK), err)
+
+    def _name_foreign(self, answer: object) -> LanguageModelError:
+        return self._name(_FOREIGN, ValueError(" ".join(str(answer).split())))
 
     def _name(self, words: str, err: Exception) -> LanguageModelError:
         cause = _first_cause(err)

@@ -80,10 +80,11 @@ def check_room(context: int, parallel: int) -> None:
     SettingError
         If it cannot. Whether there is the memory shows when it starts.
     """
-    for name, value, least in (
+    given: list[tuple[str, object, int]] = [
         ("context", context, _LEAST_CONTEXT),
         ("parallel", parallel, 1),
-    ):
+    ]
+    for name, value, least in given:
         if not isinstance(value, int) or value < least:
             raise SettingError(
                 f"{name} must be a whole number, {least} or more, got {value!r:.80}."

@@ -35,6 +35,20 @@ ANSWER = {
 }
 
 
+async def take_all(chunks):
+    return [chunk async for chunk in chunks]
+
+
+ASK = {
+    "invoke": lambda made: made.invoke("Hello"),
+    "ainvoke": lambda made: asyncio.run(made.ainvoke("Hello")),
+    "stream": lambda made: list(made.stream("Hello")),
+    "astream": lambda made: asyncio.run(take_all(made.astream("Hello"))),
+    "schema": lambda made: made.with_structured_output(SCHEMA).invoke("Hello"),
+}
+SCHEMA = {"title": "Rain", "type": "object", "properties": {"rain": {"type": "string"}}}
+
+
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch):
     for name in ("URL", "MODEL", "KEY"):
@@ -59,9 +73,12 @@ class _Handler(BaseHTTPRequestHandler):
         question = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.asked.append((headers, json.loads(question)))
-        body = json.dumps(self.server.body).encode()
+        body, kind = self.server.body, "text/html"
+        if not isinstance(body, str):
+            body, kind = json.dumps(body), "application/json"
+        body = body.encode()
         self.send_response(self.server.status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -73,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def vendor():
     with Vendor() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
         server.shutdown()
 
@@ -297,3 +314,38 @@ def test_a_password_in_an_address_is_not_shown():
 )
 def test_only_names_of_this_machine_are_local(url, expected):
     assert is_loopback(url) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "quote"),
+    [
+        ("<html>\n  Welcome to nginx", "<html> Welcome to nginx"),
+        ("", "nothing"),
+        ({"hello": 1}, "'hello': 1"),
+        ({"error": "no such model"}, "no such model"),
+        ({**ANSWER, "choices": []}, "'choices': []"),
+        ([1], "[1]"),
+    ],
+)
+@pytest.mark.parametrize("ask", ["invoke", "ainvoke", "stream", "astream", "schema"])
+def test_an_answer_in_another_form_is_shown_with_the_address(vendor, ask, body, quote):
+    """A page of some other server, mostly because the address lacks its /v1."""
+    vendor.body = body
+    made = chat_model(base_url=vendor.url, model="m")
+
+    with pytest.raises(LanguageModelError) as caught:
+        ASK[ask](made)
+
+    said = str(caught.value)
+    assert f"{vendor.url} answered, but not as a server of the OpenAI" in said
+    assert f"whether {vendor.url} is the right address; most end in /v1." in said
+    assert "a stream" in said if "stream" in ask else quote in said.replace('"', "'")
+
+
+def test_a_mistake_of_the_callers_own_keeps_its_name(vendor):
+    made = chat_model(base_url=vendor.url, model="m")
+
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        made.invoke("Hello", colour="red")
+
+    assert vendor.asked == []
