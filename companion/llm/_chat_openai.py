@@ -83,6 +83,10 @@ _FOREIGN = (
 # What the client raises over an answer whose form it does not know, and LangChain
 # then adds the answer to.
 _FORM_ERRORS = (AttributeError, LookupError, TypeError, json.JSONDecodeError)
+_CUT_OFF = (
+    "{place} came to its limit of tokens before its answer had the form that was "
+    "asked for. Allow more with max_tokens, or ask for less."
+)
 _FALLBACK = "{place} does not take this request: {quote}. Correct what it names."
 
 
@@ -144,6 +148,8 @@ class WordedChatOpenAI(ChatOpenAI):
             yield
         except openai.APIError as err:
             raise self._name_failure(err) from err
+        except openai.LengthFinishReasonError as err:
+            raise self._name(_CUT_OFF, err) from err
         except _FORM_ERRORS as err:
             if not hasattr(err, "response"):
                 raise

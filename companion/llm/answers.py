@@ -6,6 +6,7 @@ that an answer does not tell is None: unknown is not zero. Of several choices
 the first is read.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -13,7 +14,14 @@ from typing import Any
 
 from companion.llm.messages import plain_text
 
-__all__ = ["Answer", "Piece", "read_chunk", "read_langchain", "read_response"]
+__all__ = [
+    "Answer",
+    "Piece",
+    "read_chunk",
+    "read_failure",
+    "read_langchain",
+    "read_response",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +140,36 @@ def read_chunk(chunk: object) -> Piece:
             model=body.get("model"),
         ),
     )
+
+
+def read_failure(error: BaseException) -> Answer:
+    """Read the answer that a failure refuses, such as JSON that is cut off.
+
+    The model has given it and its tokens are spent, though the caller never
+    sees it.
+
+    Parameters
+    ----------
+    error : BaseException
+        What the `openai` client raised, or what was raised from it.
+
+    Returns
+    -------
+    Answer
+        What the answer says; nothing where the failure holds none.
+    """
+    reason: BaseException | None = error
+    while reason is not None:
+        answer = getattr(reason, "completion", None)
+        # LangChain adds the response to what its parsing raised.
+        response = getattr(reason, "response", None)
+        with contextlib.suppress(Exception):  # other libraries' words for other things
+            if answer is None and response is not None and response.is_success:
+                answer = response.json()
+            if answer is not None:
+                return read_response(answer)
+        reason = reason.__cause__
+    return Answer()
 
 
 def read_langchain(result: Any) -> Answer:

@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime
 
 from companion.errors import CompanionError
-from companion.llm.answers import Answer
+from companion.llm.answers import Answer, read_failure
 from companion.llm.messages import plain_messages
 from companion.store import LLMCall
 
@@ -48,6 +48,11 @@ class OpenCall:
         self._first_token_ms: float | None = None
         self._begin = time.perf_counter()
 
+    @property
+    def was_heard(self) -> bool:
+        """Whether a piece of a streamed answer came, be it an empty one."""
+        return bool(self._pieces)
+
     def elapsed_ms(self) -> float:
         """Return the time since the question, in milliseconds, to the microsecond."""
         return round((time.perf_counter() - self._begin) * 1000, 3)
@@ -86,7 +91,7 @@ class OpenCall:
         latency_ms : float or None
             Time from the question to the end, in milliseconds.
         error : BaseException, optional
-            What went wrong.
+            What went wrong. An answer that it refuses is kept.
 
         Returns
         -------
@@ -98,6 +103,8 @@ class OpenCall:
         SettingError
             If something is of a kind that the log does not take.
         """
+        if error is not None:
+            answer = answer.updated(read_failure(error))
         heard = "".join(self._pieces)
         return LLMCall(
             id=self.call_id,

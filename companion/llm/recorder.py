@@ -210,6 +210,9 @@ class Recorder(BaseCallbackHandler):
         self._log.write(make_record)
 
     def _end_with(self, task: "asyncio.Task[Any]", run_id: UUID) -> None:
+        run = self._open.get(run_id)
+        if run is not None and run.call.was_heard and not task.cancelled():
+            return  # LangChain asks for each piece of a chain's stream in a new task
         # A task that caught its cancellation may have gone on since.
         self._end(run_id, "closed", is_seen=task.cancelled())
 
