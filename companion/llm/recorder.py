@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -82,6 +83,11 @@ class Recorder(BaseCallbackHandler):
         self._longest_s = longest_s
         self._open: dict[UUID, _Run] = {}
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy, also in another process, has a file of its own in the same journal.
+        made = partial(type(self), longest_s=self._longest_s)
+        return made, (self.store, self._log.folder)
 
     @property
     def lost(self) -> int:

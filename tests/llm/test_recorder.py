@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import copy
 import json
 import logging
+import pickle
 import subprocess
 import sys
 import threading
@@ -16,12 +18,13 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.language_models import FakeListLLM, GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.output_parsers import StrOutputParser
-from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, ValidationError, field_validator
 
 from companion.errors import LanguageModelError, PromptTooLongError, SettingError
 from companion.llm import Recorder, chat_model
+from companion.store import read_calls, ship
 
 # An answer that is not over, nor all of it in the buffers, when somebody cancels it.
 LONG = {"max_tokens": 1_000, "extra_body": {"ignore_eos": True}}
@@ -269,6 +272,28 @@ def test_a_cancelled_stream_keeps_what_had_come(ask, recorded):
 
 def fake(*answers, **options):
     return GenericFakeChatModel(messages=iter(map(AIMessage, answers)), **options)
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.deepcopy, lambda chain: pickle.loads(pickle.dumps(chain))],  # noqa: S301 - our own bytes
+    ids=["deepcopy", "pickle"],
+)
+def test_a_copy_of_a_chain_records_into_the_same_journal(tmp_path, store, duplicate):
+    talk = FakeListLLM(responses=["Hi."])
+    recorder = Recorder(store, tmp_path / "elsewhere", longest_s=7)
+    chain = (PromptTemplate.from_template("{word}") | talk).with_config(
+        callbacks=[recorder]
+    )
+
+    with recorder:
+        chain.invoke({"word": "One"})
+        twin = duplicate(chain)
+        twin.invoke({"word": "Two"})
+
+    ship(store, tmp_path / "elsewhere")
+    assert {call.prompt[0]["content"] for call in read_calls(store)} == {"One", "Two"}
+    assert twin.config["callbacks"][0] is not recorder
 
 
 def test_threads_share_a_recorder(recorder, recorded):
