@@ -14,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from companion._extras import require_libraries
-from companion.errors import PortInUseError, SettingError, StartError
+from companion.errors import CompanionError, PortInUseError, SettingError, StartError
 from companion.llm._keeper import Keeper, watch_parent
 from companion.llm._registry import ServerInfo, running_servers, start_lock
 from companion.llm._sharing import check_room
-from companion.llm.weights import find_weights
+from companion.llm.weights import cache_folder, find_weights
 
 __all__ = ["serve_model"]
 
@@ -57,7 +57,7 @@ def serve_model(
     SettingError
         If the port cannot be used, or a number is none that llama.cpp takes.
     StartError
-        If the model cannot be loaded.
+        If the model cannot be loaded, or its address not be written down.
     WeightsError
         If the weights are not there, or cannot be read.
     """
@@ -77,9 +77,14 @@ def serve_model(
                 parallel=parallel,
                 lasting=True,
             )
+    except CompanionError:
+        raise
+    except OSError as err:
+        raise StartError(
+            f"The server's address cannot be written to your cache: {err.strerror}. "
+            f"Make room in {cache_folder()}, or mend the folder's rights."
+        ) from err
     except RuntimeError as err:
-        if isinstance(err, StartError):
-            raise
         raise StartError(
             f"llama.cpp could not serve {weights} with {parallel} x {context} tokens "
             "of context; the reason is above. Give another --model, or less "

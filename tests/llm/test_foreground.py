@@ -198,3 +198,21 @@ def test_a_model_that_cannot_be_loaded_is_named_beside_llama_cpps_reasons(tmp_pa
     ours = f"Error: llama.cpp could not serve {broken} with 4 x 2048 tokens"
     assert [line for line in result.stderr.splitlines() if line.startswith(ours)]
     assert "bad GGUF version" in result.stderr
+
+
+def test_an_address_that_cannot_be_written_down_is_told_in_a_sentence(own_cache):
+    """A program that may write no file has what a full disk leaves it."""
+    words = shlex.join([*SERVE, "--port", "0", "--context", "256", "--parallel", "1"])
+
+    result = subprocess.run(
+        ["sh", "-c", f"ulimit -f 0; exec {words}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (result.returncode, result.stdout) == (1, "")
+    said = result.stderr.splitlines()[-1]
+    assert said.startswith("Error: The server's address cannot be written")
+    assert f"Make room in {own_cache}" in said
