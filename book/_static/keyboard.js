@@ -7,25 +7,21 @@
 (() => {
   const boxes = "pre, .cell_output > .output, .pst-scrollable-table-container, .math";
 
-  const look = () => {
-    for (const box of document.querySelectorAll(boxes)) {
-      if (!box.clientWidth) continue; // still folded, or in the middle of a line
-      const wide = box.scrollWidth > box.clientWidth;
-      if (wide || box.scrollHeight > box.clientHeight) {
-        if (/auto|scroll/.test(getComputedStyle(box).overflow)) box.tabIndex = 0;
-      } else {
-        box.removeAttribute("tabindex");
-      }
+  const look = (box) => {
+    if (!box.clientWidth) return; // still folded, or in the middle of a line
+    const wide = box.scrollWidth > box.clientWidth;
+    if (wide || box.scrollHeight > box.clientHeight) {
+      if (/auto|scroll/.test(getComputedStyle(box).overflow)) box.tabIndex = 0;
+    } else {
+      box.removeAttribute("tabindex");
     }
   };
 
-  const soon = () => requestAnimationFrame(look);
-  addEventListener("load", soon);
-  addEventListener("resize", soon);
-  // A fold, a tab, a solution: these events do not bubble, or come before the change.
-  document.addEventListener("toggle", soon, true);
-  document.addEventListener("change", soon);
-  document.addEventListener("click", soon);
+  // Tells of a fold, a tab and a turned phone alike.
+  const watcher = new ResizeObserver((seen) => seen.forEach(({ target }) => look(target)));
+  addEventListener("load", () =>
+    document.querySelectorAll(boxes).forEach((box) => watcher.observe(box)),
+  );
 })();
 
 // Who closes a drawer is back at the button that opened it. The theme takes the

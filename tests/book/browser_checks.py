@@ -83,10 +83,10 @@ _OPEN_EVERYTHING = """async () => {
   const style = document.createElement("style");
   style.textContent = ".sd-tab-set > .sd-tab-content { display: block !important; }";
   document.head.append(style);
-  for (const tab of document.querySelectorAll(".sd-tab-set > input"))
-    tab.dispatchEvent(new Event("change", {bubbles: true}));
-  // The page looks again at what it now shows, within two frames.
-  return new Promise(done => setTimeout(done, 100));
+  // The page looks again at what it now shows, once it is drawn.
+  await new Promise(done => setTimeout(done, 100));
+  for (let frame = 0; frame < 2; frame++)
+    await new Promise(done => requestAnimationFrame(done));
 }"""
 
 

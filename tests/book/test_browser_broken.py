@@ -161,12 +161,14 @@ def test_text_that_is_lost_only_in_the_dark_is_found_there(windows, write):
 
 LINE = "<path d='M0 90 90 0' stroke='{0}'/><text x='5' y='20' fill='{0}'>rain</text>"
 DRAWING = f"<svg aria-label='A line' width='100' height='100'>{LINE}</svg>"
+BOX = "<rect x='0' y='0' width='100' height='100' fill='#1f5f8b'/><path"
+DOT = "<circle r='20' cx='45' cy='45' fill='#5f7680'/>"
 
 
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
-        (DRAWING.format("#222"), "of its edges in the dark"),
+        (DRAWING.format("#222"), "of its lines in the dark"),
         (DRAWING.format("#ccc"), "shows nothing that stands out"),
         # The frame can still be seen in the dark, what it frames cannot.
         (
@@ -175,7 +177,7 @@ DRAWING = f"<svg aria-label='A line' width='100' height='100'>{LINE}</svg>"
                 "<rect x='1' y='1' width='9' height='9' fill='#0e8080'/><path",
                 1,
             ),
-            "of its edges in the dark",
+            "of its lines in the dark",
         ),
     ],
 )
@@ -187,6 +189,10 @@ def test_a_figure_that_is_lost_is_found(windows, write, body, complaint):
     "body",
     [
         DRAWING.format("currentColor"),
+        # The box sinks into the dark page; what is in it can still be read.
+        DRAWING.format("white").replace("<path", BOX, 1),
+        # No line and no letter, only a dot.
+        f"<svg aria-label='A dot' width='90' height='90'>{DOT}</svg>",
         # On a paper of its own, as a plot is.
         DRAWING.format("#222").replace("<svg ", "<svg style='background: white' "),
     ],
