@@ -28,6 +28,9 @@ __all__ = [
 class Answer:
     """An answer's text and counts.
 
+    Servers tell odd things: a count that is none becomes unknown, and what should
+    be text is turned into text. The call is not lost over it.
+
     Attributes
     ----------
     completion : str or None
@@ -47,6 +50,12 @@ class Answer:
     output_tokens: int | None = None
     finish_reason: str | None = None
     model: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("input_tokens", "cached_tokens", "output_tokens"):
+            object.__setattr__(self, name, _as_count(getattr(self, name)))
+        for name in ("completion", "finish_reason", "model"):
+            object.__setattr__(self, name, _as_text(getattr(self, name)))
 
     def updated(self, news: "Answer") -> "Answer":
         """Return the same with what `news` knows in place of the old.
@@ -249,6 +258,18 @@ def _as_mapping(value: Any) -> Mapping[str, Any]:
         return value
     told: Mapping[str, Any] = value.model_dump()
     return told
+
+
+def _as_count(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON of JavaScript knows one kind of number
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < 2**63 else None
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _join(text: str, tool_calls: object) -> str:

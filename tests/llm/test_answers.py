@@ -59,6 +59,20 @@ def test_what_an_answer_does_not_tell_is_unknown_and_not_zero(change, expected):
     assert read_response({**RESPONSE, "model": None, **change}) == expected
 
 
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [(31.0, 31), (0, 0), (-1, None), (2**63, None), ("31", None), (True, None)],
+)
+def test_a_count_that_is_none_is_unknown_and_the_call_is_kept(told, known):
+    """JavaScript writes 31.0; some servers say -1 for what they do not know."""
+    usage = {"prompt_tokens": told, "completion_tokens": 7}
+
+    answer = read_response({**RESPONSE, "usage": usage})
+
+    assert (answer.input_tokens, answer.output_tokens) == (known, 7)
+    assert type(answer.input_tokens) is type(known)
+
+
 def test_calls_of_tools_stand_in_the_completion_as_json():
     call = {"id": "1", "function": {"name": "rain", "arguments": "{}"}}
     message = {"content": None, "tool_calls": [call]}
