@@ -12,6 +12,8 @@ from companion.llm import Recorder, chat_model, local_model, record_call
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # on Windows SIGTERM kills
 QUESTION = "Tell a very long story"
+# On a busy machine a shorter answer is in the buffers before anybody kills.
+LONG = {"max_tokens": 1_000, "extra_body": {"ignore_eos": True}}
 
 
 @pytest.fixture
@@ -25,9 +27,7 @@ def test_langchains_stream_is_an_error_with_what_had_come(doomed, store, recorde
     said = ""
 
     with Recorder(store) as recorder:
-        talk = chat_model(
-            base_url=doomed.base_url, max_tokens=1_000, callbacks=[recorder]
-        )
+        talk = chat_model(base_url=doomed.base_url, **LONG, callbacks=[recorder])
 
         def listen():
             nonlocal said
@@ -58,9 +58,7 @@ def test_langchains_stream_is_an_error_with_what_had_come(doomed, store, recorde
 def test_langchains_asynchronous_stream_is_an_error_as_well(doomed, store, recorded):
     async def listen():
         with Recorder(store) as recorder:
-            talk = chat_model(
-                base_url=doomed.base_url, max_tokens=1_000, callbacks=[recorder]
-            )
+            talk = chat_model(base_url=doomed.base_url, **LONG, callbacks=[recorder])
             number = 0
             async for _ in talk.astream(QUESTION):
                 number += 1
@@ -82,7 +80,7 @@ def test_the_clients_stream_is_an_error_with_what_had_come(doomed, store, record
     def listen():
         with record_call(store=store, model=doomed.name, prompt=asked) as call:
             answer = client.chat.completions.create(
-                model=doomed.name, messages=asked, stream=True, max_tokens=1_000
+                model=doomed.name, messages=asked, stream=True, **LONG
             )
             for number, chunk in enumerate(answer):
                 call.chunk(chunk)
