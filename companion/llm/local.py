@@ -7,6 +7,7 @@ the OpenAI protocol, and nothing here. Introduced in the chapter "Meet large
 language models".
 """
 
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -83,6 +84,8 @@ class LocalModel:
         self._context = context
         self._parallel = parallel
         self._shared: Shared | None = None
+        # Threads that start one object at once must not hold the server twice.
+        self._lock = threading.RLock()
         self._known: ServerInfo | None = None  # stays after the end, to look for it
 
     def start(self) -> Self:
@@ -102,16 +105,18 @@ class LocalModel:
         WeightsError
             If the weights are not there, or cannot be read.
         """
-        if self._shared is not None and not self.running:
-            self.stop()
-        if self._shared is None:
-            self._shared = hold(self._file, self._context, self._parallel)
-            self._known = self._shared.info
+        with self._lock:
+            if self._shared is not None and not self.running:
+                self.stop()
+            if self._shared is None:
+                self._shared = hold(self._file, self._context, self._parallel)
+                self._known = self._shared.info
         return self
 
     def stop(self) -> None:
         """Stop using the server; it ends if nobody else does."""
-        shared, self._shared = self._shared, None
+        with self._lock:
+            shared, self._shared = self._shared, None
         if shared is not None:
             release(shared)
 

@@ -333,6 +333,18 @@ def test_rubbish_at_the_door_neither_opens_it_nor_ends_the_server():
         assert model.running
 
 
+@pytest.mark.usefixtures("own_cache")
+def test_threads_that_start_one_object_hold_its_server_once(is_running, wait_until):
+    shared = local_model(context=256, parallel=1)
+    with ThreadPoolExecutor(8) as pool:
+        pids = {started.pid for started in pool.map(lambda _: shared.start(), range(8))}
+
+    shared.stop()
+
+    [pid] = pids
+    wait_until(lambda: not is_running(pid))
+
+
 @POSIX
 def test_nobody_else_can_read_the_word_that_opens_the_door(own_cache):
     with local_model():
