@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urljoin, urlsplit
 
 import yaml
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup, NavigableString, Tag
 
 __all__ = ["Chapter", "assemble", "reading_order"]
 
@@ -210,6 +210,15 @@ def _lower_headings(article: Tag, depth: int) -> None:
     # The parts are the first level of the whole.
     for heading in article.find_all(re.compile(r"h[1-6]")):
         heading.name = f"h{min(int(heading.name[1]) + depth, 6)}"
+        for text in heading.find_all(string=True):
+            _keep_spaces(text)
+
+
+def _keep_spaces(text: NavigableString) -> None:
+    # The browser leaves the space at a line's end out of the bookmark; one that does
+    # not break, with a place to break behind it, stays.
+    words = html.escape(str(text)).strip("\n").replace(" ", "\N{NO-BREAK SPACE}<wbr>")
+    text.replace_with(BeautifulSoup(words, "html.parser"))
 
 
 def _point_into_one_page(

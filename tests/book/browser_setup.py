@@ -15,17 +15,23 @@ import pytest
 from browsers import REMEDY, find_browser
 from playwright.sync_api import Browser, sync_playwright
 
-__all__ = ["launched_browser", "served"]
+__all__ = ["launched_browser", "needed_browser", "served"]
 
 
-@contextmanager
-def launched_browser() -> Iterator[Browser]:
-    """A headless browser. Where there is none: skip, but fail on a CI machine."""
+def needed_browser() -> str:
+    """Find a browser. Where there is none: skip, but fail on a CI machine."""
     program = find_browser()
     if program is None:
         if os.environ.get("CI"):
             pytest.fail(f"These tests must run here, but {REMEDY}.")
         pytest.skip(REMEDY)
+    return program
+
+
+@contextmanager
+def launched_browser() -> Iterator[Browser]:
+    """Open a headless browser, or skip or fail as `needed_browser` does."""
+    program = needed_browser()
     with sync_playwright() as playwright:
         # A container's root may not make the sandbox, and its /dev/shm is small;
         # the only pages shown are our own.
