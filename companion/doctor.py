@@ -284,7 +284,7 @@ def check_language_model(find: Callable[[], Path] = find_weights) -> Check:
         name="Language model",
         status="ok",
         required=True,
-        found=f"{file.name}, {file.stat().st_size / 2**20:.0f} MiB",
+        found=f"{file.name}, {file.stat().st_size / 10**6:.0f} MB",
         remedy="",
     )
 

@@ -207,11 +207,11 @@ def test_which_editor_shows_the_notebook_is_the_readers_choice(editors, expected
 
 def test_a_language_model_that_is_there_is_named_with_its_size(tmp_path):
     file = tmp_path / "small.gguf"
-    file.write_bytes(bytes(3 * 2**20))
+    file.write_bytes(bytes(3 * 10**6))
 
     check = check_language_model(lambda: file)
 
-    assert (check.status, check.found) == ("ok", "small.gguf, 3 MiB")
+    assert (check.status, check.found) == ("ok", "small.gguf, 3 MB")
 
 
 def test_a_language_model_that_is_missing_comes_with_the_command_that_fetches_it(

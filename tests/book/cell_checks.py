@@ -1,15 +1,21 @@
-"""Checks of what a chapter's cells import."""
+"""Checks of the code in a chapter's cells: what it imports, and what it needs."""
 
 import ast
+import builtins
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from IPython.core.inputtransformer2 import TransformerManager
 from myst import directives, parse
 
-__all__ = ["code_cells", "import_complaints"]
+__all__ = ["code_cells", "import_complaints", "name_complaints", "visible_cells"]
+
+# A reader who copies what the page shows has none of what these cells define.
+_HIDDEN = re.compile(r"remove-cell|remove-input")
+_GIVEN = {*dir(builtins), "get_ipython", "display"}
 
 
 def code_cells(text: str) -> list[str]:
@@ -22,6 +28,21 @@ def code_cells(text: str) -> list[str]:
     ]
 
 
+def visible_cells(text: str) -> list[str]:
+    """Return what `code_cells` does, of the cells that a page shows."""
+    transform = TransformerManager().transform_cell
+    return [
+        transform(_without_options(directive.content))
+        for directive in directives(parse(text))
+        if directive.name == "code-cell" and not _is_hidden(directive.content)
+    ]
+
+
+def _is_hidden(content: str) -> bool:
+    options = content.removesuffix(_without_options(content))
+    return _HIDDEN.search(options) is not None
+
+
 def _without_options(content: str) -> str:
     if content.startswith("---\n"):
         return content.split("\n---\n", 1)[1]
@@ -29,6 +50,42 @@ def _without_options(content: str) -> str:
     while lines and lines[0].startswith(":"):
         lines.pop(0)
     return "\n".join(lines)
+
+
+def name_complaints(cells: Sequence[str]) -> list[str]:
+    """Check that no cell uses a name that no cell defines, up to and with itself."""
+    complaints: list[str] = []
+    known = set(_GIVEN)
+    for cell in cells:
+        tree = ast.parse(cell)
+        known |= _defined(tree)
+        first_line = cell.strip().split("\n", 1)[0]
+        used = {
+            node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        }
+        complaints += [
+            f"the cell that begins with {first_line!r} uses {name!r}, which only a "
+            "hidden cell defines, or none"
+            for name in sorted(used - known)
+        ]
+    return complaints
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()):
+                names.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.alias(name=name, asname=short):
+                names.add(short or name.partition(".")[0])
+            case ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
+                names.add(name)
+    return names
 
 
 def import_complaints(cells: Sequence[str]) -> list[str]:

@@ -1,9 +1,14 @@
-"""The book's source files: listed, framed, importing only what is public."""
+"""The book's source files: listed, framed, with code that a reader can run."""
 
 from pathlib import Path
 
 import pytest
-from cell_checks import code_cells, import_complaints
+from cell_checks import (
+    code_cells,
+    import_complaints,
+    name_complaints,
+    visible_cells,
+)
 from frame_checks import frame_complaints, is_chapter, toc_complaints
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,3 +32,34 @@ def test_a_chapter_has_every_part_of_the_frame(chapter):
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_cells_import_only_public_names_of_the_package(page):
     assert import_complaints(code_cells(page.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=_name)
+def test_what_a_chapter_shows_is_enough_to_run_it(chapter):
+    assert name_complaints(visible_cells(chapter.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["print(hidden)", "def show():\n    return hidden", "for day in hidden:\n    pass"],
+)
+def test_a_name_of_a_hidden_cell_is_missed(cell):
+    page = (
+        "```{code-cell} ipython3\n:tags: [remove-cell]\nhidden = 1\n```\n\n"
+        f"```{{code-cell}} ipython3\n:tags: [hide-input]\n{cell}\n```\n"
+    )
+
+    complaints = name_complaints(visible_cells(page))
+
+    assert len(complaints) == 1
+    assert "'hidden'" in complaints[0]
+
+
+def test_names_of_imports_arguments_loops_and_earlier_cells_are_known():
+    cells = [
+        "import os.path, json as j\nfrom pathlib import Path",
+        "def f(a, *, b=1):\n    return [c for c in (a, b, os, j, Path)]",
+        "try:\n    f(2)\nexcept OSError as err:\n    print(err)",
+    ]
+
+    assert name_complaints(cells) == []

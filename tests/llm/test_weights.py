@@ -48,7 +48,7 @@ def test_an_argument_wins_over_the_setting_and_that_over_the_cache(
 
 @pytest.mark.usefixtures("empty_cache")
 def test_missing_weights_come_with_the_command_that_fetches_them():
-    with pytest.raises(WeightsError, match=r"94 MiB\. Run `companion llm fetch`"):
+    with pytest.raises(WeightsError, match=r"98 MB\. Run `companion llm fetch`"):
         find_weights()
 
 
