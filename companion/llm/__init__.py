@@ -1,6 +1,6 @@
 """A language model on this machine, and a record of each call to any model.
 
-:func:`local_model` runs one without a key or a network. Names are loaded when
+`local_model` runs one without a key or a network. Names are loaded when
 they are first used, so that who only records loads no more than that.
 """
 
