@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
 
 from companion.errors import DataError, SettingError
 from companion.terrace.costs import CostTable
@@ -107,6 +106,9 @@ def evaluate(
     >>> scores.auc, scores.cost_eur.mean
     (1.0, 20.0)
     """
+    # Here, because who only reads the weather need not wait seconds for it.
+    from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
+
     wet, chance = _check_forecast(rained, probability)
     cost = (costs or CostTable()).cost_by_day(wet, chance)
     return Evaluation(

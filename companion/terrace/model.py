@@ -1,11 +1,13 @@
 """The model of the running example, with the naive rule it must beat."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 __all__ = ["naive_rule", "predict_rain", "train_model"]
 
@@ -28,7 +30,7 @@ def naive_rule(features: pd.DataFrame) -> Floats:
     return (features["precipitation_mm"].to_numpy() > 0).astype(np.float64)
 
 
-def train_model(features: pd.DataFrame, target: ArrayLike) -> Pipeline:
+def train_model(features: pd.DataFrame, target: ArrayLike) -> "Pipeline":
     """Fit a logistic regression on standardised features.
 
     Parameters
@@ -53,12 +55,17 @@ def train_model(features: pd.DataFrame, target: ArrayLike) -> Pipeline:
     >>> predict_rain(model, features).shape
     (1454,)
     """
+    # Here, because who only reads the weather need not wait seconds for it.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     model = make_pipeline(StandardScaler(), LogisticRegression())
     fitted: Pipeline = model.fit(features.to_numpy(np.float64), np.asarray(target))
     return fitted
 
 
-def predict_rain(model: Pipeline, features: pd.DataFrame) -> Floats:
+def predict_rain(model: "Pipeline", features: pd.DataFrame) -> Floats:
     """Ask a model for the probability of rain tomorrow.
 
     Parameters
