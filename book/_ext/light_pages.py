@@ -81,7 +81,12 @@ def lighten_folder(folder: Path) -> None:
         path.read_text(encoding="utf-8")
         for path in sorted((folder / "_static").rglob("*theme*.js"))
     ]
-    wanted = used_characters([*texts.values(), *scripts], list(sheets.values()))
+    # Those of extensions, such as the sign before an exercise, name icons as well.
+    others = [
+        path.read_text(encoding="utf-8")
+        for path in sorted((folder / "_static").glob("*.css"))
+    ]
+    wanted = used_characters([*texts.values(), *scripts], [*sheets.values(), *others])
     for path, before in sheets.items():
         after = _FONT_SOURCE.sub(r'src:url(\1.woff) format("woff")', before)
         if after != before:
