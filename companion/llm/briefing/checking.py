@@ -97,8 +97,12 @@ def _compare(name: str, said: Set[object], fact: object) -> Iterator[str]:
     if not said:
         yield f"{name}: not said"
     elif said != {fact}:
-        wrong = " and ".join(repr(value) for value in sorted(said, key=str))
-        yield f"{name}: it says {wrong}, the fact is {fact!r}"
+        wrong = " and ".join(_shown(value) for value in sorted(said, key=str))
+        yield f"{name}: it says {wrong}, the fact is {_shown(fact)}"
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def _plain(word: str) -> str:
