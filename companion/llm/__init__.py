@@ -39,3 +39,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    # Tools that list a module's names, such as the documentation's, ask here.
+    return sorted({*globals(), *__all__})
