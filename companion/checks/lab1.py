@@ -16,6 +16,7 @@ from companion.checks import (
     right,
     shown,
 )
+from companion.checks._queries import check_query
 
 if TYPE_CHECKING:
     import sqlite3
@@ -125,42 +126,22 @@ def _check_other_costs(answer: object) -> Verdict:
 
 
 def _check_query(answer: object) -> Verdict:
-    import pandas as pd
-
-    if not isinstance(answer, str):
-        return not_yet(
-            f"Your answer is {kind(answer)}; the text of the query is expected, "
-            "not its result."
-        )
     with _example_log() as log:
-        try:
-            found = pd.read_sql(answer, log, params=(0.4,) * answer.count("?"))
-        except pd.errors.DatabaseError as err:
-            why = err.__cause__ or err
-            return not_yet(f"SQLite cannot run it: {why}. Try it with `pd.read_sql`.")
-        except TypeError:
-            return not_yet("SQLite runs it and gets no table: begin with SELECT.")
-    if "model_version" in found:
-        found = found.set_index("model_version", drop=False)
-    expected = pd.DataFrame(
-        {
-            "model_version": ["1", "2"],
-            "predictions": [3, 2],
-            "terrace_in": [2, 1],
-            "longest_ms": [7.0, 4.0],
-        },
-        index=["1", "2"],
-    )
-    verdict = check_table(
-        found,
-        expected,
-        hint="For each version count the rows, sum those whose value is the "
-        "threshold or more, and take the largest latency.",
-        remark="The same query will compare versions once there are more.",
-    )
-    if verdict.passed:
-        return verdict
-    return not_yet(f"The query was run on a small log of two versions. {verdict.text}")
+        return check_query(
+            answer,
+            log,
+            {
+                "model_version": ["1", "2"],
+                "predictions": [3, 2],
+                "terrace_in": [2, 1],
+                "longest_ms": [7.0, 4.0],
+            },
+            parameter=0.4,
+            log_is="a small log of two versions",
+            hint="For each version count the rows, sum those whose value is the "
+            "threshold or more, and take the largest latency.",
+            remark="The same query will compare versions once there are more.",
+        )
 
 
 @contextmanager

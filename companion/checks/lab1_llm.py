@@ -8,10 +8,8 @@ from companion.checks import (
     Example,
     Verdict,
     check_function,
-    check_table,
-    kind,
-    not_yet,
 )
+from companion.checks._queries import check_query
 
 if TYPE_CHECKING:
     import sqlite3
@@ -20,41 +18,20 @@ __all__ = ["CHECKERS"]
 
 
 def _check_outcomes(answer: object) -> Verdict:
-    import pandas as pd
-
-    if not isinstance(answer, str):
-        return not_yet(
-            f"Your answer is {kind(answer)}; the text of the query is expected, "
-            "not its result."
-        )
     with _example_log() as log:
-        try:
-            found = pd.read_sql(answer, log)
-        except pd.errors.DatabaseError as err:
-            why = err.__cause__ or err
-            return not_yet(f"SQLite cannot run it: {why}. Try it with `pd.read_sql`.")
-        except TypeError:
-            return not_yet("SQLite runs it and gets no table: begin with SELECT.")
-    if "outcome" in found:
-        found = found.set_index("outcome", drop=False)
-    expected = pd.DataFrame(
-        {
-            "outcome": ["error", "ok"],
-            "calls": [2, 3],
-            "output_tokens": [12.0, 40.0],
-        },
-        index=["error", "ok"],
-    )
-    verdict = check_table(
-        found,
-        expected,
-        hint="For each outcome count the rows and take the mean of the tokens that "
-        "are known: `avg` passes over NULL, and so must you.",
-        remark="An unknown count is NULL, and no mean is pulled down by it.",
-    )
-    if verdict.passed:
-        return verdict
-    return not_yet(f"The query was run on a small log of five calls. {verdict.text}")
+        return check_query(
+            answer,
+            log,
+            {
+                "outcome": ["error", "ok"],
+                "calls": [2, 3],
+                "output_tokens": [12.0, 40.0],
+            },
+            log_is="a small log of five calls",
+            hint="For each outcome count the rows and take the mean of the tokens that "
+            "are known: `avg` passes over NULL, and so must you.",
+            remark="An unknown count is NULL, and no mean is pulled down by it.",
+        )
 
 
 @contextmanager
