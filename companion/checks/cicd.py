@@ -114,10 +114,16 @@ def _check_longest_rows(answer: object) -> Verdict:
 
     weather = load_weather()
     columns = ("wind_ms", "precipitation_mm")
-    if not isinstance(answer, dict) or not set(columns) <= answer.keys():
+    if not isinstance(answer, dict):
         return not_yet(
             f"Your answer is {kind(answer)}; a dictionary is expected with a number "
             f"of days for each of {' and '.join(columns)}."
+        )
+    missing = [column for column in columns if column not in answer]
+    if missing:
+        return not_yet(
+            f"Your dictionary has no number of days for {shown(missing[0])}. Both "
+            f"columns are asked for: {' and '.join(columns)}."
         )
     for column in columns:
         values = weather[column].tolist()

@@ -123,11 +123,18 @@ def test_the_usual_miscounts_of_a_row_are_recognised(longest, column, wrong, hin
     assert hint in verdict.text
 
 
-@pytest.mark.parametrize("answer", [4, {"wind_ms": 4}])
-def test_rows_without_both_columns_are_asked_for_both(answer):
+@pytest.mark.parametrize(
+    ("answer", "trouble"),
+    [
+        (4, "a dictionary is expected"),
+        ({"wind_ms": 4}, "no number of days for 'precipitation_mm'"),
+    ],
+)
+def test_rows_without_both_columns_are_asked_for_both(answer, trouble):
     verdict = check("2.2", answer)
 
     assert not verdict.passed
+    assert trouble in verdict.text
     assert "wind_ms and precipitation_mm" in verdict.text
 
 
