@@ -93,6 +93,12 @@ _FALLBACK = "{place} does not take this request: {quote}. Correct what it names.
 class WordedChatOpenAI(ChatOpenAI):
     """A chat model whose failures are a `LanguageModelError`."""
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        for name, value in super().__repr_args__():
+            # An address may hold a password, and what is printed is kept.
+            is_address = name == "openai_api_base" and isinstance(value, str)
+            yield name, public_url(value) if is_address else value
+
     def forget_accounts(self) -> None:
         """Send no name of an account that the client found in the environment."""
         for client in (self.root_client, self.root_async_client):

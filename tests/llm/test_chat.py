@@ -302,6 +302,13 @@ def test_a_password_in_an_address_is_not_shown():
     assert "secret" not in str(caught.value)
 
 
+def test_a_printed_model_shows_its_address_without_the_password():
+    printed = repr(chat_model(base_url="https://me:secret@host:1/v1", model="m"))
+
+    assert "secret" not in printed
+    assert "openai_api_base='https://host:1/v1'" in printed
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
