@@ -94,8 +94,8 @@ def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> Non
     """Serve a language model on this machine until Ctrl-C.
 
     It speaks the OpenAI protocol, and tells its metrics at /metrics. Only
-    programs on this machine can ask it. It ends with the terminal or the program
-    that started it, unless that was nohup.
+    programs on this machine can ask it. It ends with the terminal or, except on
+    Windows, the program that started it, unless that was nohup.
     """
     from companion.llm.foreground import serve_model
 
