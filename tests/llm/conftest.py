@@ -6,10 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from companion.llm import LocalModel, local_model
+from companion.llm import LocalModel, Recorder, chat_model, local_model
 from companion.llm.weights import find_weights
 from companion.store import LLMCall, read_calls, ship
 
@@ -39,6 +40,23 @@ def recorded(store: str) -> Callable[[], list[LLMCall]]:
         return read_calls(store, limit=None)[::-1]
 
     return read
+
+
+@pytest.fixture
+def recorder(store: str) -> Iterator[Recorder]:
+    with Recorder(store) as made:
+        yield made
+
+
+@pytest.fixture
+def ask(model: LocalModel, recorder: Recorder) -> Callable[..., Any]:
+    """Make chat models on the real server that are recorded."""
+
+    def make(**options: Any) -> Any:
+        values = {"max_tokens": 8, "callbacks": [recorder], **options}
+        return chat_model(base_url=model.base_url, **values)
+
+    return make
 
 
 @pytest.fixture(scope="session")
