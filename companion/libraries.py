@@ -70,7 +70,7 @@ EXTRAS: Mapping[str, tuple[Library, ...]] = {
     ),
     "llm": (
         Library("langchain-core", "1.0"),
-        Library("langchain-openai", "1.0"),
+        Library("langchain-openai", "1.2"),
         Library("openai", "2.0"),
         Library("xllamacpp", "2026.6"),
     ),

@@ -146,6 +146,8 @@ def _local_options() -> dict[str, Any]:
         "http_client": openai.DefaultHttpxClient(trust_env=False),
         "http_async_client": openai.DefaultAsyncHttpxClient(trust_env=False),
         "openai_proxy": "",
+        # LangChain's own transport, and its warning where variables name a proxy.
+        "http_socket_options": (),
         # A new connection costs nothing here. One that is kept belongs to an event
         # loop, and fails in the next.
         "default_headers": {"Connection": "close"},

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -123,6 +126,25 @@ def test_it_serves_one_event_loop_after_another(model):
 
     assert answers[0] == answers[1] != ""
     assert made.openai_api_base == model.base_url
+
+
+def test_a_company_with_a_proxy_gets_no_warning_about_it(vendor):
+    """LangChain's would stand in a chapter, and comes once in a process."""
+    words = f"""
+from companion.llm import chat_model
+print(chat_model(base_url={vendor.url!r}, model="m").invoke("Hello").content)
+"""
+    proxy = {"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": "127.0.0.1"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", words],
+        env=os.environ | proxy,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert (done.stdout, done.stderr) == ("Hi.\n", "")
 
 
 def test_no_variable_of_other_programs_leads_away_from_this_machine(
