@@ -1,6 +1,7 @@
 """What tests of language models share: one real server for the whole session."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -82,6 +83,16 @@ def own_cache(
         assert [
             path for path in left if is_process(int(path.stem.split("-")[-1]))
         ] == []
+
+
+@pytest.fixture
+def heard_signals() -> Iterator[None]:
+    """Let programs hear the signals that `nohup` or a shell's `&` have us ignore."""
+    wanted = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    kept = {number: signal.signal(number, way) for number, way in wanted.items()}
+    yield
+    for number, way in kept.items():
+        signal.signal(number, way)
 
 
 @pytest.fixture(scope="session")

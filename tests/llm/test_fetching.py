@@ -352,6 +352,7 @@ def test_two_that_fetch_at_once_bring_it_once(cache, use_index, wheel):
 
 
 @LINUX
+@pytest.mark.usefixtures("heard_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_fetch_leaves_nothing(cache, use_index, hanging_index, number):
     url, asked = hanging_index

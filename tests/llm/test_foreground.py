@@ -83,6 +83,7 @@ def test_a_signal_ends_it_well(serve, number):
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+@pytest.mark.usefixtures("heard_signals")
 @pytest.mark.parametrize("stays", [False, True])
 def test_it_ends_with_the_program_that_started_it_unless_that_was_nohup(
     serve, is_running, wait_until, stays

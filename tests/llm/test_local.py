@@ -51,10 +51,8 @@ def post(url, body):
 
 
 def ask(server, words, **options):
-    message = {"role": "user", "content": words}
-    return post(
-        f"{server.base_url}/chat/completions", {"messages": [message], **options}
-    )
+    body = {"messages": [{"role": "user", "content": words}], "temperature": 0}
+    return post(f"{server.base_url}/chat/completions", body | options)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def test_an_answer_is_recorded_with_what_the_client_returned(
 
 def test_the_json_that_any_client_gets_will_do(record, recorded, model):
     """As from curl, or from a library that is not here."""
-    body = {"messages": QUESTION, "max_tokens": 4}
+    body = {"messages": QUESTION, "max_tokens": 4, "temperature": 0}
     request = urllib.request.Request(
         f"{model.base_url}/chat/completions",
         json.dumps(body).encode(),
