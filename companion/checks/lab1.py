@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKERS"]
 
+# How long the reader's function may go on after its time is up.
+_PATIENCE_S = 8.0
+
 
 def _check_classes(answer: object) -> Verdict:
     import pandas as pd
@@ -47,6 +50,7 @@ def _check_classes(answer: object) -> Verdict:
 
 def _check_other_year(answer: object) -> Verdict:
     eur = _more_eur()
+    rounded = "That is rounded. Hand over the number as it came out."
     return check_number(
         answer,
         eur["2015"],
@@ -64,6 +68,7 @@ def _check_other_year(answer: object) -> Verdict:
                 eur["both years"],
                 "That is 2014 and 2015 together. Begin the test days in 2015.",
             ),
+            (round(eur["2015"]), rounded),
         ],
         hint="Compare the costs on the days of 2015, and take `mean`.",
         remark="Two years, two verdicts.",
@@ -181,12 +186,24 @@ def _check_wait(answer: object) -> Verdict:
         )
     with _slow_server() as (url, asked):
         try:
-            waited = answer(url, timeout_s=5.0)
+            waited = _in_time(answer, url, timeout_s=5.0)
+        except _StillWaitingError as err:
+            return not_yet(
+                f"A server was ready at the third time of asking, and {err}. "
+                "When does your loop end?"
+            )
         except Exception as err:  # noqa: BLE001 - the reader's function may raise anything
             return not_yet(
                 "A server that says 503 twice and then 200 came to be ready, but your "
                 f"function raised {type(err).__name__}: {err}. Ask again after a 503."
             )
+    verdict = _about_waiting(waited, asked)
+    if not verdict.passed:
+        return verdict
+    return _without_server(answer, f"http://127.0.0.1:{free_port()}")
+
+
+def _about_waiting(waited: object, asked: list[str]) -> Verdict:
     if "/health/ready" not in asked:
         paths = ", ".join(sorted(set(asked))) or "nothing"
         return not_yet(f"Your function asked {paths}. Which address says *ready*?")
@@ -195,15 +212,21 @@ def _check_wait(answer: object) -> Verdict:
             "Your function came back while the server still said 503. "
             "An answer is not yet a yes: look at its status."
         )
-    seconds = check_number(waited, 2.5, tolerance=1, hint="Return the seconds waited.")
-    if not seconds.passed:
-        return seconds
-    return _without_server(answer, f"http://127.0.0.1:{free_port()}")
+    if waited is None:
+        return not_yet(
+            "Your function returned None. It lacks a `return` with the seconds waited."
+        )
+    return check_number(waited, 2.5, tolerance=1, hint="Return the seconds waited.")
 
 
 def _without_server(wait: Callable[..., Any], url: str) -> Verdict:
     try:
-        returned = wait(url, timeout_s=0.4)
+        returned = _in_time(wait, url, timeout_s=0.4)
+    except _StillWaitingError as err:
+        return not_yet(
+            f"Nothing listened, and {err}. "
+            "Look at the clock in each round, and raise TimeoutError."
+        )
     except TimeoutError as err:
         if len(str(err)) < 10:
             return not_yet(
@@ -220,6 +243,36 @@ def _without_server(wait: Callable[..., Any], url: str) -> Verdict:
         f"Where nothing listens your function returned {shown(returned)}. "
         "After `timeout_s` it should raise TimeoutError."
     )
+
+
+class _StillWaitingError(Exception):
+    pass
+
+
+def _in_time(wait: Callable[..., Any], url: str, timeout_s: float) -> object:
+    # A loop without an end must not take the notebook with it: no thread can be
+    # ended from outside, but a daemon does not keep the kernel alive.
+    came: list[tuple[object, Exception | None]] = []
+
+    def call() -> None:
+        try:
+            came.append((wait(url, timeout_s=timeout_s), None))
+        except Exception as err:  # noqa: BLE001 - the reader's function may raise anything
+            came.append((None, err))
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    allowed_s = timeout_s + _PATIENCE_S
+    thread.join(allowed_s)
+    if not came:
+        raise _StillWaitingError(
+            f"with timeout_s={timeout_s:g} your function was still waiting after "
+            f"{allowed_s:g} seconds"
+        )
+    returned, error = came[0]
+    if error is not None:
+        raise error
+    return returned
 
 
 @contextmanager

@@ -97,6 +97,7 @@ def test_the_costs_of_2015_counted_day_by_day_are_right():
         (-2.75, "has also learned from 2014"),
         (0.60, "2014 and 2015 together"),
         (-1080.0, "too low"),
+        (-3, "That is rounded"),
         ("-2.97 EUR", "text, '-2.97 EUR'; a number in EUR a day is expected"),
         (
             Interval(mean=-2.97, low=-6.2, high=0.1, level=0.95),
@@ -240,9 +241,41 @@ def _never_raises(url, timeout_s):
         return 0.4
 
 
+def _returns_nothing(url, timeout_s):
+    _wait(url, timeout_s)
+
+
+def _waits_too_long(url, timeout_s):
+    return _wait(url, timeout_s + 3)
+
+
+def _never_looks_up(url, timeout_s):
+    del timeout_s
+    while True:
+        _status(f"{url}/health/ready")
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
+        (_waits_too_long, "timeout_s=0.4 your function was still waiting after 0.9"),
+        (_never_looks_up, "When does your loop end?"),
+    ],
+)
+def test_a_loop_without_an_end_does_not_hold_up_the_notebook(answer, hint, monkeypatch):
+    monkeypatch.setattr("companion.checks.lab1._PATIENCE_S", 0.5)
+
+    verdict = check("lab1.5", answer)
+
+    assert not verdict.passed
+    assert hint in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (_returns_nothing, "returned None. It lacks a `return`"),
         (_asks_whether_alive, "asked /health/live. Which address says *ready*?"),
         (_takes_any_answer, "while the server still said 503"),
         (_gives_up_at_the_first_refusal, "Ask again after a 503"),

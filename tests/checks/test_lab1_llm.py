@@ -74,9 +74,14 @@ def none_for_nothing(calls):
     return cached_share(calls) or None
 
 
+def nothing_as_unknown(calls):
+    return cached_share([(tokens, cached) for tokens, cached in calls if cached])
+
+
 @pytest.mark.parametrize(
     ("function", "hint"),
     [
+        (nothing_as_unknown, "keep a 0"),
         (lambda calls: 100 * cached_share(calls), "a share, not a percentage"),
         (mean_of_shares, "Add the tokens up first"),
         (unknown_as_nothing, "None is not 0"),
@@ -97,6 +102,10 @@ def test_other_shares_are_told_what_to_look_at(function, hint):
         (
             lambda text, given: [n for n in re.findall(r"\d+", text) if n not in given],
             "5 is a part of 57",
+        ),
+        (
+            lambda text, given: invented_numbers(text, given)[::-1],
+            "A set has none",
         ),
         (
             lambda text, given: sorted(invented_numbers(text, given)),
