@@ -252,12 +252,12 @@ class _StillWaitingError(Exception):
 def _in_time(wait: Callable[..., Any], url: str, timeout_s: float) -> object:
     # A loop without an end must not take the notebook with it: no thread can be
     # ended from outside, but a daemon does not keep the kernel alive.
-    came: list[tuple[object, Exception | None]] = []
+    came: list[tuple[object, BaseException | None]] = []
 
     def call() -> None:
         try:
             came.append((wait(url, timeout_s=timeout_s), None))
-        except Exception as err:  # noqa: BLE001 - the reader's function may raise anything
+        except BaseException as err:  # noqa: BLE001 - raised again below, also an exit
             came.append((None, err))
 
     thread = threading.Thread(target=call, daemon=True)
