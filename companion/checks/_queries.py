@@ -34,7 +34,7 @@ def check_query(
     expected : mapping of str to sequence
         Column name to values; the first column tells the rows apart.
     parameter : float, optional
-        What stands for each ``?`` of the query.
+        What stands for each ``?`` of the query. Without it SQLite refuses a ``?``.
     log_is : str
         What the log is, for the reader: "a small log of two versions".
     hint, remark : str
@@ -53,7 +53,8 @@ def check_query(
             "not its result."
         )
     try:
-        found = pd.read_sql(answer, log, params=(parameter,) * answer.count("?"))
+        given = () if parameter is None else (parameter,) * answer.count("?")
+        found = pd.read_sql(answer, log, params=given)
     except pd.errors.DatabaseError as err:
         why = err.__cause__ or err
         return not_yet(f"SQLite cannot run it: {why}. Try it with `pd.read_sql`.")

@@ -49,6 +49,10 @@ def test_the_right_answers_pass(exercise, answer):
         (QUERY.replace("GROUP BY outcome", ""), "has 1 rows, 2 are expected"),
         (QUERY.replace("AS calls", ""), "lacks the column 'calls'"),
         ("SELECT outcomes FROM llm_calls", "no such column: outcomes"),
+        (
+            QUERY.replace("GROUP", "WHERE input_tokens > ? GROUP"),
+            "SQLite cannot run it",
+        ),
         ("DELETE FROM llm_calls", "begin with SELECT"),
         (37, "is a number"),
     ],
@@ -102,6 +106,14 @@ def test_other_shares_are_told_what_to_look_at(function, hint):
         (
             lambda text, given: [n for n in re.findall(r"\d+", text) if n not in given],
             "5 is a part of 57",
+        ),
+        (
+            lambda text, given: [
+                n
+                for n in re.findall(r"[\d.]*\d", text)
+                if not re.search(rf"\b{n}\b", given)
+            ],
+            "7 is a part of 57 and of 7.2",
         ),
         (
             lambda text, given: invented_numbers(text, given)[::-1],
