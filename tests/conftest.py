@@ -13,7 +13,7 @@ RAIN_ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
 @pytest.fixture(scope="session")
 def save_sklearn_model() -> Callable[..., Path]:
     """Save any scikit-learn model with MLflow, as its own users do."""
-    from companion.tracking._mlflow import load_mlflow
+    from companion.system.mlflow import load_mlflow
 
     mlflow = load_mlflow("The tests")
 
@@ -46,7 +46,7 @@ def rain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from companion.tracking.models import save_model_folder
+    from companion.tracking.saving import save_model_folder
 
     rng = np.random.default_rng(7)
     features = pd.DataFrame(

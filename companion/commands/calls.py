@@ -13,7 +13,7 @@ from companion.commands._options import (
     store_option,
 )
 from companion.commands._table import format_table
-from companion.llm.messages import plain_text
+from companion.llm.recording.messages import plain_text
 from companion.store import OUTCOMES, LLMCall, read_calls
 
 __all__ = ["command"]

@@ -9,7 +9,7 @@ import click
 
 from companion import __version__
 from companion.commands._options import setting_option
-from companion.doctor import Check, run_checks
+from companion.system.doctor import Check, run_checks
 
 __all__ = ["command"]
 

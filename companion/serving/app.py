@@ -1,8 +1,8 @@
 """The Flask application around a model.
 
 Routes only translate: a body into rows, an answer into JSON, an error into a
-problem. The checks are in `companion.serving.contract`, the model in
-`companion.serving.model`, the log in `companion.serving.log`. Any WSGI server
+problem. The checks are in `companion.contract.rows`, the model in
+`companion.serving.models.model`, the log in `companion.serving.log`. Any WSGI server
 can run the application; `companion serve` does, and ships its journal.
 Introduced in Lab 1.
 """
@@ -19,19 +19,19 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from companion import __version__
 from companion.errors import CompanionError, SettingError
-from companion.serving.bodies import read_json, write_mlflow
-from companion.serving.formats import rows_of_invocation, rows_of_prediction
-from companion.serving.log import PredictionLog
-from companion.serving.model import Answer, Model
-from companion.serving.openapi import describe
-from companion.serving.problems import ProblemError
-from companion.serving.replies import (
+from companion.serving.http.bodies import read_json, write_mlflow
+from companion.serving.http.formats import rows_of_invocation, rows_of_prediction
+from companion.serving.http.problems import ProblemError
+from companion.serving.http.responses import (
     JSON_TYPE,
     current_request_id,
     reply,
     reply_to_error,
 )
-from companion.serving.source import ModelSource
+from companion.serving.log import PredictionLog
+from companion.serving.models.model import Answer, Model
+from companion.serving.models.source import ModelSource
+from companion.serving.views.openapi import describe
 from companion.settings import SETTINGS
 from companion.store import Journal, Prediction, journal_folder
 

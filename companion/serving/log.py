@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from companion.errors import JournalError
-from companion.serving.problems import ProblemError
+from companion.serving.http.problems import ProblemError
 from companion.store import Journal, Prediction
 
 __all__ = ["PredictionLog"]

@@ -5,15 +5,14 @@ them into SQLite or PostgreSQL, each once. :func:`read_predictions` and
 :func:`read_calls` ask.
 """
 
-from companion.store.address import journal_folder
-from companion.store.calls import OUTCOMES, LLMCall
-from companion.store.delivery import Shipper, ShipReport, ship
-from companion.store.following import follow
-from companion.store.journal import Journal
-from companion.store.queries import read_calls, read_predictions
-from companion.store.records import Prediction, Record
+from companion.store.journal.writer import Journal
+from companion.store.records import OUTCOMES, LLMCall, Prediction, Record
+from companion.store.shipping.following import follow
+from companion.store.shipping.shipper import Shipper, ShipReport, ship
+from companion.store.shipping.waiting import count_waiting
+from companion.store.sql.address import journal_folder
+from companion.store.sql.queries import read_calls, read_predictions
 from companion.store.times import parse_time
-from companion.store.waiting import count_waiting
 
 __all__ = [
     "OUTCOMES",

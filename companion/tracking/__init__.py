@@ -3,6 +3,6 @@
 Needs the extra `tracking`; MLflow is imported only by what uses it.
 """
 
-from companion.tracking.models import allowed_ranges, save_model_folder
+from companion.tracking.saving import allowed_ranges, save_model_folder
 
 __all__ = ["allowed_ranges", "save_model_folder"]

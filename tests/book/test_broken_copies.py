@@ -71,9 +71,12 @@ def test_a_figure_that_nobody_described_is_found(tmp_path):
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("from companion._extras import require_libraries", "companion._extras is"),
-        ("import companion._extras", "companion._extras is private"),
-        ("from companion import _extras", "no public name '_extras'"),
+        (
+            "from companion.exercises._kinds import kind",
+            "companion.exercises._kinds is",
+        ),
+        ("import companion.exercises._kinds", "companion.exercises._kinds is private"),
+        ("from companion import _lock", "no public name '_lock'"),
         ("from companion.settings import Mapping", "no public name 'Mapping'"),
         ("from companion.settings import *", "no public name '*'"),
         ("import companion.preferences", "no module companion.preferences"),

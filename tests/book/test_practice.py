@@ -6,7 +6,7 @@ import pytest
 from frame_checks import is_chapter
 from practice_checks import exercises
 
-from companion.checks import check, exercise_ids
+from companion.exercises import check, exercise_ids
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = [page for page in sorted((ROOT / "book").rglob("*.md")) if is_chapter(page)]

@@ -10,7 +10,7 @@ from page_checks import Pages
 
 from companion import errors
 from companion.cli import COMMANDS
-from companion.serving.problems import PROBLEM_TYPES
+from companion.serving.http.problems import PROBLEM_TYPES
 from companion.settings import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,8 +8,8 @@ import pytest
 
 from companion.cli import main
 from companion.commands import doctor
-from companion.doctor import Check
-from companion.processes import free_port
+from companion.system.background import free_port
+from companion.system.doctor import Check
 
 FINE = Check(name="Git", status="ok", required=True, found="2.47", remedy="")
 GONE = Check(

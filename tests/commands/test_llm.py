@@ -8,7 +8,7 @@ import pytest
 
 from companion.cli import main
 from companion.llm import local_model
-from companion.llm.weights import find_weights
+from companion.llm.local.weights import find_weights
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="needs a cache of its own"
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_LLM_FILE", str(find_weights()))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("companion.llm._sharing._held", [])
+    monkeypatch.setattr("companion.llm.local.sharing._held", [])
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import pytest
 
 from companion.cli import main
-from companion.processes import free_port
-from companion.serving.server import listen
+from companion.serving.run.server import listen
 from companion.settings import SETTINGS
+from companion.system.background import free_port
 
 OPTIONS = ("host", "port", "workers", "threads", "store", "journal")
 OPTIONS += ("max-rows", "max-body", "log-failure")

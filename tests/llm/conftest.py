@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from companion.llm import LocalModel, Recorder, chat_model, local_model
-from companion.llm.weights import find_weights
+from companion.llm.local.weights import find_weights
 from companion.store import LLMCall, read_calls, ship
 
 
@@ -76,7 +76,7 @@ def own_cache(
     """
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("COMPANION_LLM_FILE", str(weights))
-    monkeypatch.setattr("companion.llm._sharing._held", [])  # not the session's either
+    monkeypatch.setattr("companion.llm.local.sharing._held", [])
     yield tmp_path / "cache"
     if sys.platform == "linux":
         left = list((tmp_path / "cache").rglob("server-*.json"))

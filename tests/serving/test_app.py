@@ -12,7 +12,7 @@ from companion import __version__
 from companion.errors import SettingError
 from companion.serving import create_app
 from companion.serving.app import DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_ROWS
-from companion.serving.problems import PROBLEM_TYPES
+from companion.serving.http.problems import PROBLEM_TYPES
 from companion.settings import SETTINGS
 from companion.store import ship
 
@@ -312,7 +312,7 @@ def test_answers_may_be_let_through_and_the_loss_is_counted(
 
 
 def test_a_defect_is_logged_without_what_was_sent(client, monkeypatch, caplog):
-    from companion.serving.model import Model
+    from companion.serving.models.model import Model
 
     def fail(_model, rows):
         raise KeyError(rows)
@@ -332,7 +332,7 @@ def test_a_defect_is_logged_without_what_was_sent(client, monkeypatch, caplog):
 
 
 def test_a_model_that_fails_on_its_example_is_not_ready(client, monkeypatch):
-    from companion.serving.model import Model
+    from companion.serving.models.model import Model
 
     client.get("/health/ready")
     monkeypatch.setattr(Model, "answer", lambda *_: 1 / 0)

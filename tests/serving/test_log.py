@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from companion.serving.http.problems import ProblemError
 from companion.serving.log import PredictionLog
-from companion.serving.problems import ProblemError
 from companion.store import Journal, Prediction
 
 PREDICTION = Prediction(

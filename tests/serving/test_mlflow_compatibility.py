@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from companion.serving import create_app
-from companion.serving.background import serve_in_background
+from companion.serving.run.background import serve_in_background
 
 ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
 OTHER = {"rain_mm": 7.0, "temp_c": -4.5, "wind_ms": 6.25}
@@ -51,7 +51,7 @@ def theirs(rain_model):
         warnings.simplefilter("ignore")
         from fastapi.testclient import TestClient
 
-        from companion.tracking._mlflow import load_mlflow
+        from companion.system.mlflow import load_mlflow
 
         mlflow = load_mlflow("The tests")
         from mlflow.pyfunc.scoring_server import init

@@ -1,0 +1,1 @@
+"""Which rows a model accepts, and what is wrong with the others."""

@@ -1,0 +1,161 @@
+"""What is wrong with the content of a request, collected entry by entry.
+
+An entry names the row, the column, what was given and what was expected, so
+that the sender can mend the request without asking. How the entries travel is
+the business of `companion.serving.http.problems`.
+"""
+
+import math
+from typing import Any, NoReturn
+
+__all__ = ["MAX_ENTRIES", "Entry", "Refusals", "RefusedError", "name_of", "refuse"]
+
+Entry = dict[str, Any]
+
+MAX_ENTRIES = 100  # enough to see the pattern; a body of 1 MiB can hold thousands
+_LONGEST_TEXT = 80  # characters of a given value that are repeated
+
+
+class RefusedError(ValueError):
+    """The content of a request cannot be used.
+
+    Attributes
+    ----------
+    entries : list of dict
+        The first `MAX_ENTRIES` things that are wrong, each with `row`,
+        `column`, `reason`, `given`, `expected` and `detail`.
+    total : int
+        How many things are wrong altogether.
+    """
+
+    def __init__(self, entries: list[Entry], total: int) -> None:
+        super().__init__(entries[0]["detail"])
+        self.entries = entries
+        self.total = total
+
+
+class Refusals:
+    """Collector of entries; it counts all and keeps the first `MAX_ENTRIES`."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._total = 0
+
+    def add(
+        self,
+        reason: str,
+        detail: str,
+        *,
+        given: object,
+        expected: str,
+        row: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        """Note one thing that is wrong.
+
+        Parameters
+        ----------
+        reason : str
+            A word for programs, such as ``"out_of_range"``.
+        detail : str
+            A sentence for people.
+        given : object
+            The value that was given, parsed from JSON; long ones are shortened.
+        expected : str
+            What was expected instead.
+        row : int, optional
+            Number of the row, from 0; None where the whole body is meant.
+        column : str, optional
+            Name of the column; None where the whole row is meant.
+        """
+        self._total += 1
+        if len(self._entries) < MAX_ENTRIES:
+            self._entries.append(
+                {
+                    "row": row,
+                    "column": None if column is None else _shortened(column),
+                    "reason": reason,
+                    "given": _as_json(given),
+                    "expected": expected,
+                    "detail": detail,
+                }
+            )
+
+    def error(self) -> RefusedError:
+        """Return what was collected as an error.
+
+        Returns
+        -------
+        RefusedError
+            There must be at least one entry.
+        """
+        return RefusedError(self._entries, self._total)
+
+    def raise_if_any(self) -> None:
+        """Raise what was collected.
+
+        Raises
+        ------
+        RefusedError
+            If anything was collected.
+        """
+        if self._total:
+            raise self.error()
+
+
+def refuse(reason: str, detail: str, *, given: object, expected: str) -> NoReturn:
+    """Refuse a whole body for one reason.
+
+    Parameters
+    ----------
+    reason, detail, given, expected
+        As for `Refusals.add`.
+
+    Raises
+    ------
+    RefusedError
+        Always.
+    """
+    refusals = Refusals()
+    refusals.add(reason, detail, given=given, expected=expected)
+    raise refusals.error()
+
+
+def name_of(column: str) -> str:
+    """Quote a column's name, shortened where a sender made it absurdly long.
+
+    Parameters
+    ----------
+    column : str
+        Name as it was given.
+
+    Returns
+    -------
+    str
+        The name in double quotes.
+
+    Examples
+    --------
+    >>> name_of("wind_ms")
+    '"wind_ms"'
+    """
+    return f'"{_shortened(column)}"'
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
+
+def _as_json(given: object) -> object:
+    """Make a given value fit for strict JSON: short, finite and flat."""
+    if isinstance(given, str):
+        return _shortened(given)
+    if isinstance(given, dict):
+        return f"an object with {len(given)} members"
+    if isinstance(given, list):
+        return f"a list of {len(given)} values"
+    if isinstance(given, float) and not math.isfinite(given):
+        return "NaN" if math.isnan(given) else f"{'-' * (given < 0)}Infinity"
+    if isinstance(given, int) and abs(given) >= 2**63:  # many readers stop here
+        return f"a whole number of {given.bit_length()} bits"
+    return given

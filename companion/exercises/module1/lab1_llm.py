@@ -1,0 +1,148 @@
+"""Checkers of Lab 1, part two."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from companion.exercises import (
+    Example,
+    Verdict,
+    check_function,
+)
+from companion.exercises._queries import check_query
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["CHECKERS"]
+
+
+def _check_outcomes(answer: object) -> Verdict:
+    with _example_log() as log:
+        return check_query(
+            answer,
+            log,
+            {
+                "outcome": ["error", "ok"],
+                "calls": [2, 3],
+                "output_tokens": [12.0, 40.0],
+            },
+            log_is="a small log of five calls",
+            hint="For each outcome count the rows and take the mean of the tokens that "
+            "are known: `avg` passes over NULL, and so must you.",
+            remark="An unknown count is NULL, and no mean is pulled down by it.",
+        )
+
+
+@contextmanager
+def _example_log() -> Iterator["sqlite3.Connection"]:
+    # One failed call knows its tokens and one does not.
+    import sqlite3
+
+    log = sqlite3.connect(":memory:")
+    log.execute(
+        "CREATE TABLE llm_calls (id, created_at, model, prompt, completion, "
+        "input_tokens INTEGER, cached_tokens INTEGER, output_tokens INTEGER, "
+        "latency_ms REAL, first_token_ms REAL, finish_reason, outcome, error)"
+    )
+    log.executemany(
+        "INSERT INTO llm_calls VALUES (?, '2014-03-01', 'small', '[]', '', "
+        "100, 50, ?, 300.0, NULL, NULL, ?, NULL)",
+        [
+            ("a", 30, "ok"),
+            ("b", 50, "ok"),
+            ("c", 40, "ok"),
+            ("d", 12, "error"),
+            ("e", None, "error"),
+        ],
+    )
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def _check_cached_share(answer: object) -> Verdict:
+    return check_function(
+        answer,
+        [
+            Example(
+                args=([(100, 25)],),
+                returns=0.25,
+                hint="Of 100 tokens 25 were cached. Return a share, not a percentage.",
+            ),
+            Example(
+                args=([(100, 0)],),
+                returns=0.0,
+                hint="Nothing was cached, and that is known: 0.0, not None. "
+                "Leave out what is None, and keep a 0.",
+            ),
+            Example(
+                args=([(100, 100), (300, 0)],),
+                returns=0.25,
+                hint="Add the tokens up first, then divide: a long prompt counts for "
+                "more than a short one.",
+            ),
+            Example(
+                args=([(100, 50), (300, None), (None, 20)],),
+                returns=0.5,
+                hint="Leave a call out altogether when one of its two numbers is "
+                "unknown; None is not 0.",
+            ),
+            Example(
+                args=([(None, None)],),
+                returns=None,
+                hint="No call counts, so there is no share to tell: return None.",
+            ),
+        ],
+        remark="Prompts that begin alike are cached best.",
+    )
+
+
+def _check_invented(answer: object) -> Verdict:
+    given = "Rain: 57 %\nMaximum: 7.2 °C"
+    return check_function(
+        answer,
+        [
+            Example(
+                args=("Rain 57 %, wind 20 km/h.", given),
+                returns=["20"],
+                hint="20 is in the text and not among what was given. Return a list "
+                "of texts.",
+            ),
+            Example(
+                args=("Rain 57 %, maximum 7.2 °C.", given),
+                returns=[],
+                hint="Both numbers were given, 7.2 as one number with its point.",
+            ),
+            Example(
+                args=("5 guests", given),
+                returns=["5"],
+                hint="Compare whole numbers: 5 is a part of 57, and nobody gave a 5.",
+            ),
+            Example(
+                args=("7 tables", given),
+                returns=["7"],
+                hint="Compare whole numbers: 7 is a part of 57 and of 7.2, and nobody "
+                "gave a 7.",
+            ),
+            Example(
+                args=("Tables 9, 3, 14, 2 and 8", given),
+                returns=["9", "3", "14", "2", "8"],
+                hint="Keep the order of the text. A set has none.",
+            ),
+            Example(
+                args=("No number at all", given),
+                returns=[],
+                hint="Nothing was invented, so the list is empty.",
+            ),
+        ],
+        remark="What is missing and what was invented are two different checks.",
+    )
+
+
+CHECKERS: Mapping[str, Callable[[Any], Verdict]] = {
+    "lab1b.1": _check_outcomes,
+    "lab1b.2": _check_cached_share,
+    "lab1b.3": _check_invented,
+}

@@ -1,0 +1,105 @@
+"""Checkers of chapter 3, on large language models."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from companion.exercises import Example, Verdict, check_function, check_number
+
+__all__ = ["CHECKERS"]
+
+
+def _check_fit(answer: object) -> Verdict:
+    n_parameters, bits = 405e9, 4
+    gb = n_parameters * bits / 8 / 1e9
+    return check_number(
+        answer,
+        gb,
+        unit="GB",
+        slips=[
+            (8 * gb, "That is the number of gigabits. How many bits are a byte?"),
+            (2 * gb, "That is one byte for each parameter. How many bits have they?"),
+            (4 * gb, "That is at 16 bits, as trained. They are rounded to 4."),
+            (gb * 1e9, "That is in bytes. A GB is a billion of them."),
+            (gb * 1e9 / 2**30, "That counts 2 to the power of 30 bytes as one GB."),
+        ],
+        hint="Multiply parameters by bits, then go from bits to bytes.",
+        remark="That is for the weights alone; the context comes on top.",
+    )
+
+
+def _check_cost(answer: object) -> Verdict:
+    calls, added, rest, output = 1_000 * 30, 45, 60, 2
+    input_usd, output_usd = 2 / 1e6, 10 / 1e6
+    examples = calls * added * input_usd
+    whole = calls * ((rest + added) * input_usd + output * output_usd)
+    return check_number(
+        answer,
+        examples,
+        unit="USD",
+        tolerance=0.005,
+        slips=[
+            (whole, "That is the whole bill. Which part of it do the examples add?"),
+            (
+                calls * (rest + added) * input_usd,
+                "That is all of the input. Which tokens come from the examples?",
+            ),
+            (
+                calls * added * output_usd,
+                "That is the price of output. Are examples read or written?",
+            ),
+            (examples / 30, "That is one day. A month has 30."),
+            (examples / 1_000, "That is one review a day. There are 1,000."),
+            (4 * examples, "The 45 tokens are all four examples together."),
+            (examples * 1e6, "The price is for a million tokens, not for one."),
+        ],
+        hint="Tokens that the examples add, times calls in a month, times price.",
+        remark="Examples are input, and they are paid for with each call.",
+    )
+
+
+def _check_right_sum(answer: object) -> Verdict:
+    def example(text: str, *, returns: bool, hint: str) -> Example:
+        return Example(args=(text, 17, 25), returns=returns, hint=hint)
+
+    return check_function(
+        answer,
+        [
+            example("42", returns=True, hint="17 + 25 is 42, so this one is right."),
+            example("17 + 25 = 32.", returns=False, hint="32 is not 17 + 25."),
+            example(
+                "17 + 25 = 42.",
+                returns=True,
+                hint="Find the last whole number in the answer; other text may "
+                "stand around it.",
+            ),
+            example(
+                "The answer is 142.",
+                returns=False,
+                hint="142 holds the digits 42 and is another number. Take out "
+                "whole numbers, then compare numbers.",
+            ),
+            example(
+                "It is not 42, it is 32.",
+                returns=False,
+                hint="The last number counts, not any of them.",
+            ),
+            example(
+                "To add them, we need to be careful.",
+                returns=False,
+                hint="There is no number in this answer, so it is not right.",
+            ),
+            Example(
+                args=("2 + 3 = 5", 2, 3),
+                returns=True,
+                hint="Is the right sum computed from a and b?",
+            ),
+        ],
+        remark="A few lines, and no wrong sum gets past them.",
+    )
+
+
+CHECKERS: Mapping[str, Callable[[Any], Verdict]] = {
+    "3.1": _check_fit,
+    "3.2": _check_cost,
+    "3.3": _check_right_sum,
+}

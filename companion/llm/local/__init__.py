@@ -1,0 +1,1 @@
+"""The language model on this machine: its weights and its server."""

@@ -1,0 +1,1 @@
+"""A record of each call to a language model."""

@@ -1,0 +1,279 @@
+"""What an answer of a language model says about itself.
+
+Read from the answers of the `openai` client, from the JSON of any server that
+speaks its protocol, and from what LangChain hands to its callbacks. A count
+that an answer does not tell is None: unknown is not zero. Of several choices
+the first is read.
+"""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from companion.llm.recording.messages import plain_text
+
+__all__ = [
+    "Answer",
+    "Piece",
+    "read_chunk",
+    "read_failure",
+    "read_langchain",
+    "read_response",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer's text and counts.
+
+    Servers tell odd things: a count that is none becomes unknown, and what should
+    be text is turned into text. The call is not lost over it.
+
+    Attributes
+    ----------
+    completion : str or None
+        The text; calls of tools follow as one line of JSON. None if there is
+        nothing to read it from.
+    input_tokens, cached_tokens, output_tokens : int or None
+        Counts of tokens; the cached ones are among the input.
+    finish_reason : str or None
+        Why the model stopped.
+    model : str or None
+        The name that the answer gives its model.
+    """
+
+    completion: str | None = None
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    finish_reason: str | None = None
+    model: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("input_tokens", "cached_tokens", "output_tokens"):
+            object.__setattr__(self, name, _as_count(getattr(self, name)))
+        for name in ("completion", "finish_reason", "model"):
+            object.__setattr__(self, name, _as_text(getattr(self, name)))
+
+    def updated(self, news: "Answer") -> "Answer":
+        """Return the same with what `news` knows in place of the old.
+
+        Parameters
+        ----------
+        news : Answer
+            What was said later.
+
+        Returns
+        -------
+        Answer
+            What is known now.
+        """
+        told = {field.name: getattr(news, field.name) for field in fields(news)}
+        known = {name: value for name, value in told.items() if value is not None}
+        return replace(self, **known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A piece of a streamed answer.
+
+    Attributes
+    ----------
+    text : str
+        What the piece adds to the text.
+    speaks : bool
+        Whether the model said anything: text, a thought, a call of a tool.
+    answer : Answer
+        What the piece says beyond that; the last pieces bring the counts.
+    """
+
+    text: str
+    speaks: bool
+    answer: Answer
+
+
+def read_response(response: object) -> Answer:
+    """Read an answer of the OpenAI protocol.
+
+    Parameters
+    ----------
+    response : object
+        A ``ChatCompletion`` of the `openai` client, or the server's JSON as a
+        mapping.
+
+    Returns
+    -------
+    Answer
+        What it says.
+    """
+    body = _as_mapping(response)
+    choice = _first_choice(body)
+    message = _as_mapping(choice.get("message"))
+    text = plain_text(message.get("content")) or message.get("refusal") or ""
+    return replace(
+        _openai_counts(body.get("usage")),
+        completion=_join(text, message.get("tool_calls")),
+        finish_reason=choice.get("finish_reason"),
+        model=body.get("model"),
+    )
+
+
+def read_chunk(chunk: object) -> Piece:
+    """Read a piece of a stream of the OpenAI protocol.
+
+    Parameters
+    ----------
+    chunk : object
+        A ``ChatCompletionChunk`` of the `openai` client, the server's JSON as a
+        mapping, or plain text.
+
+    Returns
+    -------
+    Piece
+        What it adds.
+    """
+    if isinstance(chunk, str):
+        return Piece(text=chunk, speaks=bool(chunk), answer=Answer())
+    body = _as_mapping(chunk)
+    choice = _first_choice(body)
+    delta = _as_mapping(choice.get("delta"))
+    text = plain_text(delta.get("content")) or delta.get("refusal") or ""
+    return Piece(
+        text=text,
+        speaks=bool(text or delta.get("tool_calls") or delta.get("reasoning_content")),
+        answer=replace(
+            _openai_counts(body.get("usage")),
+            finish_reason=choice.get("finish_reason"),
+            model=body.get("model"),
+        ),
+    )
+
+
+def read_failure(error: BaseException) -> Answer:
+    """Read the answer that a failure refuses, such as JSON that is cut off.
+
+    The model has given it and its tokens are spent, though the caller never
+    sees it.
+
+    Parameters
+    ----------
+    error : BaseException
+        What the `openai` client raised, or what was raised from it.
+
+    Returns
+    -------
+    Answer
+        What the answer says; nothing where the failure holds none.
+    """
+    reason: BaseException | None = error
+    while reason is not None:
+        answer = getattr(reason, "completion", None)
+        # LangChain adds the response to what its parsing raised.
+        response = getattr(reason, "response", None)
+        with contextlib.suppress(Exception):  # other libraries' words for other things
+            if answer is None and response is not None and response.is_success:
+                answer = response.json()
+            if answer is not None:
+                return read_response(answer)
+        reason = reason.__cause__
+    return Answer()
+
+
+def read_langchain(result: Any) -> Answer:
+    """Read what LangChain hands to `on_llm_end`.
+
+    An answer from LangChain's own cache repeats the counts of the call that
+    filled it. Its model was not asked this time, so its counts are 0.
+
+    Parameters
+    ----------
+    result : langchain_core.outputs.LLMResult
+        Of one prompt.
+
+    Returns
+    -------
+    Answer
+        What it says.
+    """
+    if result is None or not result.generations or not result.generations[0]:
+        return Answer()
+    generation = result.generations[0][0]
+    message = getattr(generation, "message", None)
+    told = {
+        **(result.llm_output or {}),
+        **(generation.generation_info or {}),
+        **(getattr(message, "response_metadata", None) or {}),
+    }
+    usage = getattr(message, "usage_metadata", None)
+    counts = (
+        _openai_counts(told.get("token_usage"))
+        if usage is None
+        else _langchain_counts(usage)
+    )
+    text = generation.text
+    if not isinstance(text, str):
+        text = plain_text(getattr(message, "content", ""))
+    return replace(
+        counts,
+        completion=_join(text, getattr(message, "tool_calls", None)),
+        finish_reason=told.get("finish_reason") or told.get("stop_reason"),
+        model=told.get("model_name") or told.get("model"),
+    )
+
+
+def _langchain_counts(usage: Mapping[str, Any]) -> Answer:
+    # LangChain marks what comes out of its cache so:
+    # BaseChatModel._convert_cached_generations.
+    if usage.get("total_cost") == 0:
+        return Answer(input_tokens=0, cached_tokens=0, output_tokens=0)
+    details = usage.get("input_token_details") or {}
+    return Answer(
+        input_tokens=usage.get("input_tokens"),
+        cached_tokens=details.get("cache_read"),
+        output_tokens=usage.get("output_tokens"),
+    )
+
+
+def _openai_counts(usage: object) -> Answer:
+    told = _as_mapping(usage)
+    details = _as_mapping(told.get("prompt_tokens_details"))
+    return Answer(
+        input_tokens=told.get("prompt_tokens"),
+        cached_tokens=details.get("cached_tokens"),
+        output_tokens=told.get("completion_tokens"),
+    )
+
+
+def _first_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = body.get("choices") or [{}]
+    return _as_mapping(choices[0])
+
+
+def _as_mapping(value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return value
+    told: Mapping[str, Any] = value.model_dump()
+    return told
+
+
+def _as_count(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON of JavaScript knows one kind of number
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < 2**63 else None
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _join(text: str, tool_calls: object) -> str:
+    if not tool_calls:
+        return text
+    line = json.dumps({"tool_calls": tool_calls}, ensure_ascii=False, default=str)
+    return f"{text}\n{line}" if text else line

@@ -1,0 +1,1 @@
+"""Requests and answers: bodies, formats, problems."""

@@ -1,0 +1,130 @@
+"""Reading a request's body as JSON, and writing an answer as JSON."""
+
+import base64
+import json
+from typing import Any
+
+from companion.contract.refusals import name_of
+from companion.serving.http.problems import ProblemError
+
+__all__ = ["read_json", "write_mlflow"]
+
+
+def read_json(content: bytes) -> object:
+    """Read JSON as it was sent.
+
+    Numbers that JSON cannot hold, NaN and infinity, are read as such, so that
+    the check of the rows can name row and column.
+
+    Parameters
+    ----------
+    content : bytes
+        The body.
+
+    Returns
+    -------
+    object
+        What it holds.
+
+    Raises
+    ------
+    ProblemError
+        If it is not JSON in UTF-8, or an object has a member twice, of which
+        one would be lost without a word.
+    """
+    try:
+        return _parse(content.decode("utf-8-sig"))
+    except json.JSONDecodeError as err:
+        raise ProblemError(
+            "broken-json",
+            f"The body is not JSON: {err.msg} at line {err.lineno}, column "
+            f"{err.colno}.{_hint(content)}",
+        ) from None
+    except UnicodeDecodeError:
+        raise ProblemError("broken-json", "The body is not UTF-8.") from None
+    except RecursionError:
+        raise ProblemError("broken-json", "The body is nested too deeply.") from None
+
+
+def _parse(text: str) -> object:
+    try:
+        return _DECODE(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # a whole number that Python refuses
+        return _DECODE_ANY_NUMBER(text)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in members if names.count(name) > 1)
+        raise ProblemError(
+            "broken-json",
+            f"An object of the body has the member {name_of(twice)} more than once.",
+        )
+    return members
+
+
+def _whole_number(digits: str) -> float:
+    """Read a number that may have more digits than Python takes, thousands.
+
+    As a float such a number is infinite, and the check of the rows says where
+    it stands.
+    """
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
+
+
+_DECODE = json.JSONDecoder(object_pairs_hook=_object).decode
+_DECODE_ANY_NUMBER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_whole_number
+).decode
+
+
+def _hint(content: bytes) -> str:
+    if not content.strip():
+        return " It is empty."
+    if b"\0" in content:  # UTF-16 and UTF-32 without a mark at the beginning
+        return " It has zero bytes; send it in UTF-8."
+    return ""
+
+
+def write_mlflow(raw: Any) -> bytes:
+    """Write what a model returned as MLflow's scoring server does.
+
+    Parameters
+    ----------
+    raw : object
+        What the model's method returned.
+
+    Returns
+    -------
+    bytes
+        A JSON object with the one member `predictions`.
+
+    References
+    ----------
+    MLflow 3.17, `mlflow.pyfunc.scoring_server.predictions_to_json`: the form.
+    """
+    if hasattr(raw, "to_frame"):  # a pandas Series
+        raw = raw.to_frame()
+    if hasattr(raw, "to_dict"):  # a pandas DataFrame
+        raw = raw.to_dict(orient="records")
+    elif hasattr(raw, "tolist"):  # a NumPy array
+        raw = raw.tolist()
+    return json.dumps({"predictions": raw}, default=_plain).encode()
+
+
+def _plain(value: Any) -> object:
+    if hasattr(value, "isoformat"):
+        text: str = value.isoformat()
+        return text
+    if isinstance(value, bytes | bytearray):
+        return base64.encodebytes(value).decode("ascii")
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -1,0 +1,174 @@
+"""Everything that the server says instead of an answer, as RFC 9457 problems.
+
+Each type of problem has an anchor on the book's page of errors, which says what
+to do about it. MLflow's clients read `error_code` and `message`, so a problem
+of `/invocations` carries these two as well.
+
+References
+----------
+M. Nottingham, E. Wilde and S. Dalal, "Problem Details for HTTP APIs", RFC 9457,
+2023.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from companion.contract.refusals import RefusedError
+
+__all__ = [
+    "PROBLEM_TYPES",
+    "Problem",
+    "ProblemError",
+    "ProblemType",
+    "problem_body",
+    "problem_of_refusal",
+]
+
+_PAGE = "https://mlops-companion.github.io/mlops-companion/book/reference/errors.html"
+_RETRY_S = 5  # a disk that is full or a model that is being copied takes a moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemType:
+    """One kind of problem.
+
+    Attributes
+    ----------
+    slug : str
+        Its name in addresses, after ``problem-``.
+    status : int
+        HTTP status.
+    title : str
+        What it is, in a few words that never change.
+    error_code : str
+        MLflow's word for it.
+    """
+
+    slug: str
+    status: int
+    title: str
+    error_code: str
+
+    @property
+    def url(self) -> str:
+        """Address of the paragraph that explains the problem."""
+        return f"{_PAGE}#problem-{self.slug}"
+
+
+PROBLEM_TYPES: Mapping[str, ProblemType] = {
+    slug: ProblemType(slug=slug, status=status, title=title, error_code=code)
+    for slug, status, title, code in (
+        ("broken-json", 400, "The body is not JSON", "BAD_REQUEST"),
+        ("bad-request", 400, "The request cannot be read", "BAD_REQUEST"),
+        ("not-found", 404, "There is no such address", "ENDPOINT_NOT_FOUND"),
+        ("wrong-method", 405, "The address takes another method", "BAD_REQUEST"),
+        ("body-too-large", 413, "The body is too large", "BAD_REQUEST"),
+        ("wrong-content-type", 415, "The body must be sent as JSON", "BAD_REQUEST"),
+        ("refused-rows", 422, "The rows cannot be used", "INVALID_PARAMETER_VALUE"),
+        ("internal", 500, "The server has a defect", "INTERNAL_ERROR"),
+        ("no-model", 503, "The model cannot be used", "TEMPORARILY_UNAVAILABLE"),
+        ("no-log", 503, "The log cannot be written", "TEMPORARILY_UNAVAILABLE"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One problem of one request.
+
+    Attributes
+    ----------
+    kind : ProblemType
+        Which of `PROBLEM_TYPES`.
+    detail : str
+        A sentence about this request.
+    errors : list of dict
+        For refused rows, the first things that are wrong.
+    errors_total : int
+        How many things are wrong.
+    headers : mapping of str to str
+        Further headers of the answer.
+    """
+
+    kind: ProblemType
+    detail: str
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    errors_total: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class ProblemError(Exception):
+    """A request ends here, with a problem as its answer.
+
+    Parameters
+    ----------
+    slug : str
+        A key of `PROBLEM_TYPES`.
+    detail : str
+        A sentence about this request.
+    """
+
+    def __init__(self, slug: str, detail: str) -> None:
+        super().__init__(detail)
+        kind = PROBLEM_TYPES[slug]
+        headers = {"Retry-After": str(_RETRY_S)} if kind.status == 503 else {}
+        self.problem = Problem(kind=kind, detail=detail, headers=headers)
+
+
+def problem_of_refusal(refusal: RefusedError) -> Problem:
+    """Say which rows cannot be used.
+
+    Parameters
+    ----------
+    refusal : RefusedError
+        What is wrong with them.
+
+    Returns
+    -------
+    Problem
+        Of the type ``refused-rows``.
+    """
+    total = refusal.total
+    rest = f" There are {total - 1} further errors." if total > 2 else ""
+    rest = " There is one further error." if total == 2 else rest
+    return Problem(
+        kind=PROBLEM_TYPES["refused-rows"],
+        detail=f"{refusal}{rest}",
+        errors=refusal.entries,
+        errors_total=total,
+    )
+
+
+def problem_body(problem: Problem, *, request_id: str, for_mlflow: bool) -> bytes:
+    """Write a problem as the body of an answer.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to say.
+    request_id : str
+        Identity of the request, a UUID; the server's log has it too.
+    for_mlflow : bool
+        Add what MLflow's clients read.
+
+    Returns
+    -------
+    bytes
+        JSON, to be sent as ``application/problem+json``.
+    """
+    body: dict[str, Any] = {
+        "type": problem.kind.url,
+        "title": problem.kind.title,
+        "status": problem.kind.status,
+        "detail": problem.detail,
+        "instance": f"urn:uuid:{request_id}",
+    }
+    if problem.errors:
+        body["errors"] = problem.errors
+        body["errors_total"] = problem.errors_total
+    if for_mlflow:
+        body["error_code"] = problem.kind.error_code
+        body["message"] = problem.detail
+    return json.dumps(body, allow_nan=False).encode()

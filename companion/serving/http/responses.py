@@ -1,0 +1,156 @@
+"""Answers as HTTP: JSON where all is well, an RFC 9457 problem where it is not.
+
+Each answer to rows, and each problem, carries the id of its request.
+"""
+
+import logging
+import traceback
+import uuid
+
+from flask import Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from companion.contract.refusals import RefusedError
+from companion.errors import ModelError
+from companion.serving.http.problems import (
+    PROBLEM_TYPES,
+    Problem,
+    ProblemError,
+    problem_body,
+    problem_of_refusal,
+)
+
+__all__ = [
+    "JSON_TYPE",
+    "current_request_id",
+    "log_failure",
+    "reply",
+    "reply_to_error",
+]
+
+JSON_TYPE = "application/json"
+
+_SLUGS = {404: "not-found", 405: "wrong-method", 413: "body-too-large"}
+
+_logger = logging.getLogger(__name__)
+
+
+def reply(
+    content: str | bytes, *, status: int = 200, request_id: str | None = None
+) -> Response:
+    """Answer with JSON.
+
+    Parameters
+    ----------
+    content : str or bytes
+        The JSON.
+    status : int, default=200
+        HTTP status.
+    request_id : str, optional
+        The request's id, where the answer shall carry it.
+
+    Returns
+    -------
+    flask.Response
+        The answer.
+    """
+    response = Response(content, status, mimetype=JSON_TYPE)
+    if request_id is not None:
+        response.headers["X-Request-ID"] = request_id
+    return response
+
+
+def current_request_id() -> str:
+    """Return the id of the request that is being answered.
+
+    Returns
+    -------
+    str
+        A UUID, made when it is first asked for.
+    """
+    if "request_id" not in g:
+        g.request_id = str(uuid.uuid4())
+    request_id: str = g.request_id
+    return request_id
+
+
+def reply_to_error(err: Exception) -> Response:
+    """Answer with a problem.
+
+    Parameters
+    ----------
+    err : Exception
+        Why there is no answer. What is no fault of the request is logged, with
+        the request's id and without what it sent.
+
+    Returns
+    -------
+    flask.Response
+        Of the type ``application/problem+json``; a redirect stays one.
+    """
+    if isinstance(err, HTTPException) and (err.code or 500) < 400:
+        response = err.get_response()  # a redirect
+        return Response(response.get_data(), err.code, response.headers)
+    problem = _problem_of(err)
+    if problem.kind.status == 500:
+        log_failure(err, current_request_id())
+    request_id = current_request_id()
+    content = problem_body(
+        problem, request_id=request_id, for_mlflow=request.path == "/invocations"
+    )
+    response = Response(
+        content, problem.kind.status, mimetype="application/problem+json"
+    )
+    response.headers.extend({"X-Request-ID": request_id, **problem.headers})
+    return response
+
+
+def log_failure(err: Exception, request_id: str) -> None:
+    """Log that the server failed: where, and never with what.
+
+    Parameters
+    ----------
+    err : Exception
+        Neither its message nor its values are logged: both may hold what users
+        sent.
+    request_id : str
+        The id that the answer carries.
+    """
+    _logger.error(
+        "%s in request %s\n%s",
+        type(err).__name__,
+        request_id,
+        "".join(traceback.format_tb(err.__traceback__)),
+    )
+
+
+def _problem_of(err: Exception) -> Problem:
+    if isinstance(err, RefusedError):
+        return problem_of_refusal(err)
+    if isinstance(err, ProblemError):
+        return err.problem
+    if isinstance(err, ModelError):
+        return ProblemError("no-model", str(err)).problem
+    if isinstance(err, HTTPException):
+        return _problem_of_http(err)
+    return Problem(
+        kind=PROBLEM_TYPES["internal"],
+        detail="The server failed. Its log has the details under this request's id.",
+    )
+
+
+def _problem_of_http(err: HTTPException) -> Problem:
+    code = err.code or 500
+    if code == 413:
+        limit = request.max_content_length
+        detail = f"The body is larger than {limit} bytes. Split the rows."
+    elif code == 404:
+        detail = f"There is no {request.path[:80]!r}; /openapi.json lists what is."
+    elif code == 405:
+        allowed = ", ".join(sorted(getattr(err, "valid_methods", None) or ()))
+        detail = f"{request.path} does not take {request.method}, but {allowed}."
+    else:
+        detail = err.description or "The request cannot be read."
+    slug = _SLUGS.get(code, "internal" if code >= 500 else "bad-request")
+    headers = {name: value for name, value in err.get_headers() if name == "Allow"}
+    return Problem(kind=PROBLEM_TYPES[slug], detail=detail, headers=headers)

@@ -1,0 +1,1 @@
+"""Running the server: gunicorn or waitress, the shipper, the background."""

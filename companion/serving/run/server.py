@@ -1,0 +1,197 @@
+"""Run the application: gunicorn where it exists, waitress on Windows.
+
+Everything that can be wrong before the first request is said before anything
+starts: the folder, the port, the address of the store and what it needs.
+"""
+
+import errno
+import logging
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from companion.errors import PortInUseError, SettingError
+from companion.serving.models.folder import ModelFolder, read_model_folder
+from companion.serving.run.shipper import ShipperProcess
+from companion.store import journal_folder
+from companion.store.sql.address import parse_store_url, public_name
+from companion.store.sql.database import Database
+from companion.system.extras import require_libraries
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+__all__ = ["ServerConfig", "listen", "serve"]
+
+_BACKLOG = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """What `companion serve` was asked for.
+
+    Attributes
+    ----------
+    model : Path
+        A folder in MLflow's model format.
+    host : str
+        Address to listen on.
+    port : int
+        Port to listen on; 0 takes one that is free.
+    workers : int
+        Processes that answer.
+    threads : int
+        Threads that answer, in each process.
+    store : str
+        SQLAlchemy address of the database that keeps the log.
+    journal : Path or None
+        Folder of the journal, where it is not the store's own.
+    max_rows : int
+        Most rows of one request.
+    max_body_bytes : int
+        Most bytes of one request's body.
+    log_failure : str
+        ``"refuse"`` or ``"answer"``: what to do with an answer that cannot be
+        logged.
+    access_log : bool
+        Write a line for each request, without its body.
+    """
+
+    model: Path
+    host: str
+    port: int
+    workers: int
+    threads: int
+    store: str
+    journal: Path | None
+    max_rows: int
+    max_body_bytes: int
+    log_failure: str
+    access_log: bool = False
+
+    def make_app(self) -> "Flask":
+        """Make the application.
+
+        Returns
+        -------
+        flask.Flask
+            As `companion.serving.create_app` makes it.
+        """
+        from companion.serving.app import create_app
+
+        return create_app(
+            self.model,
+            store=self.store,
+            journal=self.journal,
+            max_rows=self.max_rows,
+            max_body_bytes=self.max_body_bytes,
+            log_failure=self.log_failure,
+        )
+
+
+def serve(config: ServerConfig) -> None:
+    """Serve a model until the process is told to end.
+
+    Parameters
+    ----------
+    config : ServerConfig
+        What to serve, and how.
+
+    Raises
+    ------
+    MissingExtraError
+        If libraries are missing.
+    ModelError
+        If the model cannot be served.
+    PortInUseError
+        If another program listens on the port.
+    SettingError
+        If an address or another value cannot be used.
+    StoreError
+        If the folder of the SQLite file is missing.
+    """
+    folder = read_model_folder(config.model)
+    journal = journal_folder(config.store, config.journal)
+    Database(config.store).close()  # connects nowhere, but says what is missing
+    runner = "waitress" if sys.platform == "win32" else "gunicorn"
+    require_libraries("`companion serve`", runner, extra="serving")
+    listener = listen(config.host, config.port)
+    shipper = ShipperProcess(config.store, journal)
+    greeting = _greeting(config, folder, listener.getsockname()[1])
+    logging.basicConfig(
+        level=logging.WARNING, format="[%(asctime)s] [%(levelname)s] %(message)s"
+    )
+    if sys.platform == "win32":
+        from companion.serving.run.waitress import serve_with_waitress
+
+        serve_with_waitress(config, listener, shipper, greeting)
+    else:
+        from companion.serving.run.gunicorn import serve_with_gunicorn
+
+        serve_with_gunicorn(config, folder, listener, shipper, greeting)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port, so that nobody else can have it.
+
+    Parameters
+    ----------
+    host : str
+        Name or address of this machine.
+    port : int
+        Number of the port; 0 takes one that is free.
+
+    Returns
+    -------
+    socket.socket
+        Bound, not yet listening.
+
+    Raises
+    ------
+    PortInUseError
+        If another program listens there.
+    SettingError
+        If this machine has no such address, or does not give that port away.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as err:
+        raise SettingError(
+            f"{host!r} is not an address of this machine: {err.strerror}. Give "
+            "--host 127.0.0.1 for this machine only, or 0.0.0.0 for its network."
+        ) from err
+    listener = socket.socket(family, kind, protocol)
+    if sys.platform != "win32":
+        # Windows would let two servers share the port; elsewhere this only
+        # skips the pause after a server has ended.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as err:
+        listener.close()
+        if err.errno == errno.EADDRINUSE:
+            raise PortInUseError(
+                f"Another program listens on port {port} of {host}. Stop it, or "
+                f"choose another port, such as --port {port + 1}."
+            ) from err
+        raise SettingError(
+            f"Port {port} of {host!r} cannot be listened on: {err.strerror}. Choose "
+            "a port above 1023 and an address of this machine."
+        ) from err
+    return listener
+
+
+def _greeting(config: ServerConfig, folder: ModelFolder, port: int) -> str:
+    host = f"[{config.host}]" if ":" in config.host else config.host
+    return (
+        f"Serving {folder.name}, version {folder.version}, "
+        f"on http://{host}:{port}\n"
+        f"  predictions go to  {public_name(parse_store_url(config.store))}\n"
+        f"  rows and answers   http://{host}:{port}/openapi.json\n"
+        "  stop with          Ctrl-C"
+    )

@@ -1,0 +1,55 @@
+"""Run the application under waitress, where gunicorn cannot run."""
+
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+import click
+
+from companion.serving.run.shipper import ShipperProcess
+
+if TYPE_CHECKING:
+    from companion.serving.run.server import ServerConfig
+
+__all__ = ["serve_with_waitress"]
+
+
+def serve_with_waitress(
+    config: "ServerConfig",
+    listener: socket.socket,
+    shipper: ShipperProcess,
+    greeting: str,
+) -> None:
+    """Serve with threads in this process until Ctrl-C or Ctrl-Break.
+
+    Parameters
+    ----------
+    config : ServerConfig
+        What to serve; one process serves it, whatever `workers` says.
+    listener : socket.socket
+        Where requests come in.
+    shipper : ShipperProcess
+        Not yet started.
+    greeting : str
+        Printed once the model is loaded.
+
+    Raises
+    ------
+    CompanionError
+        If the model cannot be loaded.
+    """
+    import waitress
+
+    from companion.serving.app import MODEL_SOURCE
+
+    app = config.make_app()
+    app.extensions[MODEL_SOURCE].get()
+    ctrl_break = getattr(signal, "SIGBREAK", None)
+    if ctrl_break is not None:
+        signal.signal(ctrl_break, signal.default_int_handler)
+    shipper.keep_running()
+    try:
+        click.echo(greeting)
+        waitress.serve(app, sockets=[listener], threads=config.threads, _quiet=True)
+    finally:
+        shipper.stop()

@@ -1,0 +1,232 @@
+"""The server's description for programs: an OpenAPI 3.1 document.
+
+References
+----------
+OpenAPI Initiative, "OpenAPI Specification 3.1.1", 2024.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from companion import __version__
+from companion.contract.columns import Column
+from companion.serving.http.problems import PROBLEM_TYPES
+from companion.serving.models.folder import ModelFolder
+
+__all__ = ["describe"]
+
+_TYPES: Mapping[str, Mapping[str, str]] = {
+    "boolean": {"type": "boolean"},
+    "integer": {"type": "integer", "format": "int32"},
+    "long": {"type": "integer", "format": "int64"},
+    "float": {"type": "number", "format": "float"},
+    "double": {"type": "number", "format": "double"},
+    "string": {"type": "string"},
+    "datetime": {
+        "type": "string",
+        "description": "A UTC time without an offset, such as 2014-05-01T18:00:00.",
+    },
+}
+_PROBLEM_STATUSES = ("400", "413", "415", "422", "500", "503")
+_SAMPLE_ID = "0b9e3c3e-5b1f-4d57-9a3b-0f8f6c1d2e4a"
+
+
+def describe(folder: ModelFolder, *, max_rows: int) -> dict[str, Any]:
+    """Describe the addresses of a server and the rows of its model.
+
+    Parameters
+    ----------
+    folder : ModelFolder
+        The model that is served.
+    max_rows : int
+        Most rows that one request may hold.
+
+    Returns
+    -------
+    dict
+        An OpenAPI 3.1 document, ready for JSON. Its examples can be sent as
+        they stand.
+    """
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"{folder.name} {folder.version}",
+            "description": "A model behind an API, served by `companion serve`.",
+            "version": __version__,
+        },
+        "paths": {
+            "/predict": {"post": _predict(folder)},
+            "/invocations": {"post": _invocations(folder)},
+            "/health/live": {"get": _get("Is the process alive?", "Health")},
+            "/health/ready": {
+                "get": _get("Can it answer and log?", "Health", unready=True)
+            },
+            "/version": {"get": _get("Which model and which software?", "Version")},
+        },
+        "components": {
+            "schemas": _schemas(folder, max_rows),
+            "responses": {"Problem": _problem_response()},
+        },
+    }
+
+
+def _predict(folder: ModelFolder) -> dict[str, Any]:
+    answer = {
+        "request_id": _SAMPLE_ID,
+        "model": {"name": folder.name, "version": folder.version},
+        "predictions": [{"id": f"{_SAMPLE_ID}-0", "value": 0.25}],
+    }
+    return {
+        "operationId": "predict",
+        "summary": "Answer rows, in their order",
+        "requestBody": _json_body("Rows", {"rows": [folder.example]}),
+        "responses": {
+            "200": _json_response("One value for each row", "Predictions", answer),
+            **_problems(),
+        },
+    }
+
+
+def _invocations(folder: ModelFolder) -> dict[str, Any]:
+    return {
+        "operationId": "invocations",
+        "summary": "Answer rows in the formats of MLflow's scoring server",
+        "requestBody": _json_body(
+            "Invocation", {"dataframe_records": [folder.example]}
+        ),
+        "responses": {
+            "200": _json_response("What the model returned", "InvocationAnswer"),
+            **_problems(),
+        },
+    }
+
+
+def _get(summary: str, schema: str, *, unready: bool = False) -> dict[str, Any]:
+    responses = {"200": _json_response("Yes", schema)}
+    if unready:
+        responses["503"] = _json_response("No, for these reasons", schema)
+    return {"summary": summary, "responses": responses}
+
+
+def _json_body(schema: str, example: object) -> dict[str, Any]:
+    return {"required": True, "content": _json_content(schema, example)}
+
+
+def _json_response(
+    description: str, schema: str, example: object = None
+) -> dict[str, Any]:
+    return {"description": description, "content": _json_content(schema, example)}
+
+
+def _json_content(schema: str, example: object) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    if example is not None:
+        content["example"] = example
+    return {"application/json": content}
+
+
+def _problems() -> dict[str, Any]:
+    problem = {"$ref": "#/components/responses/Problem"}
+    return dict.fromkeys(_PROBLEM_STATUSES, problem)
+
+
+def _problem_response() -> dict[str, Any]:
+    return {
+        "description": "Why there is no answer, as RFC 9457 has it",
+        "content": {
+            "application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"}
+            }
+        },
+    }
+
+
+def _schemas(folder: ModelFolder, max_rows: int) -> dict[str, Any]:
+    row = {"$ref": "#/components/schemas/Row"}
+    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": max_rows}
+    text = {"type": "string"}
+    return {
+        "Row": {
+            "type": "object",
+            "properties": {c.name: _column(c) for c in folder.contract.columns},
+            "required": [c.name for c in folder.contract.columns if c.required],
+            "additionalProperties": False,
+        },
+        "Rows": {
+            "type": "object",
+            "properties": {"rows": rows},
+            "required": ["rows"],
+            "additionalProperties": False,
+        },
+        "Predictions": _record(
+            request_id=text,
+            model=_record(name=text, version=text),
+            predictions={
+                "type": "array",
+                "items": _record(id=text, value={"type": "number"}),
+            },
+        ),
+        "Invocation": {
+            "type": "object",
+            "properties": {
+                "dataframe_records": rows,
+                "dataframe_split": _record(
+                    columns={"type": "array", "items": text},
+                    data={"type": "array", "items": {"type": "array"}},
+                ),
+                "inputs": {"type": ["object", "array"]},
+                "instances": {"type": ["object", "array"]},
+            },
+        },
+        "InvocationAnswer": _record(predictions={}),
+        "Health": {
+            "type": "object",
+            "properties": {"reasons": {"type": "array", "items": text}},
+        },
+        "Version": _record(companion=text, python=text, model={"type": "object"}),
+        "Problem": _problem_schema(),
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    schema: dict[str, Any] = dict(_TYPES[column.kind])
+    if column.lowest is not None:
+        schema |= {"minimum": column.lowest, "maximum": column.highest}
+    if not column.required:
+        schema["type"] = [schema["type"], "null"]
+    return schema
+
+
+def _problem_schema() -> dict[str, Any]:
+    text, number = {"type": "string"}, {"type": "integer"}
+    entry = {
+        "type": "object",
+        "properties": {
+            "row": {"type": ["integer", "null"]},
+            "column": {"type": ["string", "null"]},
+            "reason": text,
+            "given": {},
+            "expected": text,
+            "detail": text,
+        },
+    }
+    schema = _record(
+        type={"type": "string", "enum": [kind.url for kind in PROBLEM_TYPES.values()]},
+        title=text,
+        status=number,
+        detail=text,
+        instance=text,
+    )
+    schema["properties"] |= {
+        "errors": {"type": "array", "items": entry},
+        "errors_total": number,
+    }
+    return schema
+
+
+def _record(**properties: object) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+    }

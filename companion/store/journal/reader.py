@@ -1,0 +1,186 @@
+"""The reading side of one journal file; what it means is decided elsewhere."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from companion.errors import JournalError
+from companion.store.journal.writer import SUFFIX
+from companion.store.records import Record, decode_record
+from companion.system.locks import take_lock
+
+__all__ = ["Batch", "JournalFile", "list_files"]
+
+# A batch ends at whichever comes first; one transaction takes one batch.
+_BATCH_LINES = 500
+_BATCH_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Whole lines of a journal file.
+
+    Attributes
+    ----------
+    records : list of Record
+        What the lines hold.
+    unreadable : dict of int to bytes
+        The lines that hold no record, as they are, each under the place where
+        it begins, in bytes.
+    end : int
+        Place in the file after the last of the lines, in bytes.
+    """
+
+    records: list[Record]
+    unreadable: dict[int, bytes]
+    end: int
+
+
+class JournalFile:
+    """An open journal file, and its lock if the writer has gone.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Attributes
+    ----------
+    orphaned : bool
+        Whether nobody writes the file any more; then this object holds its
+        lock, and nobody will.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("r+b")  # locks and Windows ask for the right to write
+        try:
+            # Before the first line is read: what an orphan holds then is all.
+            self.orphaned = take_lock(self._file.fileno())
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file and its lock."""
+        self._file.close()
+
+    def batches(self, offset: int) -> Iterator[Batch]:
+        """Read on from a place, until no whole line is left.
+
+        Parameters
+        ----------
+        offset : int
+            Where to begin, in bytes.
+
+        Yields
+        ------
+        Batch
+            At least one line.
+        """
+        while (batch := self._read(offset)).end > offset:
+            yield batch
+            offset = batch.end
+
+    def _read(self, offset: int) -> Batch:
+        records: list[Record] = []
+        unreadable: dict[int, bytes] = {}
+        end = offset
+        self._file.seek(offset)
+        for _ in range(_BATCH_LINES):
+            line = self._file.readline()
+            whole = line.endswith(b"\n") or (self.orphaned and line)
+            if not whole or end - offset >= _BATCH_BYTES:
+                break
+            if line.strip():
+                try:
+                    records.append(decode_record(line))
+                except ValueError:
+                    unreadable[end] = line
+            end += len(line)
+        return Batch(records=records, unreadable=unreadable, end=end)
+
+    def set_aside(self, lines: Iterable[bytes]) -> Path:
+        """Keep lines that hold no record in a file beside this one.
+
+        Parameters
+        ----------
+        lines : iterable of bytes
+            What to keep.
+
+        Returns
+        -------
+        Path
+            The other file; its name adds ``.bad`` to this one's.
+        """
+        beside = self._path.with_name(f"{self._path.name}.bad")
+        with beside.open("ab") as file:
+            file.writelines(line.rstrip(b"\n") + b"\n" for line in lines)
+        return beside
+
+    def remove(self) -> None:
+        """Delete the orphaned file."""
+        if sys.platform == "win32":
+            # Windows deletes no open file, nor one that its writer has open.
+            self._file.close()
+        # Elsewhere the lock must be held meanwhile: a writer that has just made
+        # the file looks again, once it has the lock, whether it is still there.
+        self._path.unlink(missing_ok=True)
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return the files of a journal, the one written last at the end.
+
+    Parameters
+    ----------
+    folder : Path
+        The journal; it may be missing.
+
+    Returns
+    -------
+    list of Path
+        The files that are there now.
+
+    Raises
+    ------
+    JournalError
+        If the folder cannot be read.
+    """
+    try:
+        # Not Path.glob, which finds nothing in a folder that it may not read.
+        paths = [folder / name for name in os.listdir(folder) if name.endswith(SUFFIX)]  # noqa: PTH208 - the names are all it takes
+    except FileNotFoundError:
+        return []
+    except OSError as err:
+        raise JournalError(
+            f"The journal in {folder} cannot be read: {err.strerror or err}. Mend the "
+            "folder's rights, or give another one with --journal or COMPANION_JOURNAL."
+        ) from err
+    return sorted(paths, key=lambda path: (_written_at(path), path))
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # delivered by another shipper since
+        return 0.0

@@ -1,0 +1,228 @@
+"""The record of one call to a language model.
+
+What a model reads and writes may be of any length and hold any character. Two
+kinds are no text to a database, NUL and half a surrogate pair; they are
+replaced by signs that can be seen, for a call must not be lost over them.
+
+Unknown is not zero: a count that nobody told is None, here and in the table.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from companion.errors import SettingError
+from companion.store.records.fields import (
+    check_json,
+    check_number,
+    check_text,
+    check_time,
+    read_time_field,
+)
+from companion.store.times import format_time
+
+__all__ = ["OUTCOMES", "LLMCall", "replace_non_text"]
+
+# ok: the whole answer came. error: the model or the way to it failed. closed:
+# who asked stopped listening before the answer was whole, which is no failure.
+OUTCOMES = ("ok", "error", "closed")
+
+# SQLite and PostgreSQL keep whole numbers of 64 bits.
+_MOST_TOKENS = 2**63 - 1
+_NON_TEXT = re.compile("[\0\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LLMCall:
+    """One call to a language model; one row of the table `llm_calls`.
+
+    Attributes
+    ----------
+    id : str
+        Identity of the call, unique over time and machines; LangChain's run id
+        where there is one.
+    created_at : datetime
+        When the model was asked, timezone-aware, UTC.
+    model : str
+        Name of the model that was asked; 1 to 200 characters.
+    prompt : list of dict
+        The messages, each with ``role`` and ``content``; a content is text or a
+        list of parts. Messages of and for tools have further keys.
+    completion : str
+        What the model answered, or what had come of it when the call ended.
+    outcome : {"ok", "error", "closed"}
+        "ok": the whole answer came. "error": the model, or the way to it,
+        failed. "closed": who asked stopped listening before it was whole.
+    input_tokens : int or None
+        Tokens of the prompt, the cached ones included; None if nobody told.
+    cached_tokens : int or None
+        Those of them that the model had in memory from an earlier call.
+    output_tokens : int or None
+        Tokens of the answer.
+    latency_ms : float or None
+        Time from the question to the end of the answer, in milliseconds; None
+        if the end was not seen, as in a call that was cancelled.
+    first_token_ms : float or None
+        Time from the question to the first piece of a streamed answer, in
+        milliseconds; None for an answer that came in one.
+    finish_reason : str or None
+        Why the model stopped, in its own word: ``stop``, ``length``,
+        ``tool_calls``, ...
+    error : str or None
+        Kind and words of the failure.
+
+    Raises
+    ------
+    SettingError
+        If a value is of another kind, or cannot be written.
+    """
+
+    table: ClassVar[str] = "llm_calls"
+
+    id: str
+    created_at: datetime
+    model: str
+    prompt: list[dict[str, Any]]
+    completion: str
+    outcome: str
+    # From here on None means unknown. A field of a later version goes here too,
+    # so that lines which an older version left in a journal can be read.
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    latency_ms: float | None = None
+    first_token_ms: float | None = None
+    finish_reason: str | None = None
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        check_text("id", self.id)
+        check_time("created_at", self.created_at)
+        check_text("model", self.model)
+        self._clean_prompt()
+        for name in ("completion", "finish_reason", "error"):
+            self._clean_text(name)
+        if self.outcome not in OUTCOMES:
+            raise SettingError(
+                f"outcome must be one of {', '.join(OUTCOMES)}, "
+                f"got {self.outcome!r:.80}"
+            )
+        for name in ("input_tokens", "cached_tokens", "output_tokens"):
+            _check_tokens(name, getattr(self, name))
+        for name in ("latency_ms", "first_token_ms"):
+            self._check_span(name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row with values that JSON knows.
+
+        Returns
+        -------
+        dict
+            Field name to value; `created_at` as text.
+        """
+        row = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**row, "created_at": format_time(self.created_at)}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """Build the record from what `to_json` returned, in this version or before.
+
+        Parameters
+        ----------
+        row : mapping
+            Field name to value. Fields that may be unknown may be missing; a
+            field that this version does not know is refused.
+
+        Returns
+        -------
+        LLMCall
+            The record.
+
+        Raises
+        ------
+        SettingError
+            If a field is missing, unknown or of another kind.
+        """
+        known = {field.name: field.default is MISSING for field in fields(cls)}
+        needed = {name for name, is_needed in known.items() if is_needed}
+        if not needed <= row.keys() <= known.keys():
+            raise SettingError(
+                f"a row of {cls.table} has the fields {sorted(needed)} and may have "
+                f"{sorted(known.keys() - needed)}, got {sorted(row)!s:.300}"
+            )
+        return cls(**{**row, "created_at": read_time_field(row["created_at"])})
+
+    def _clean_prompt(self) -> None:
+        prompt: object = self.prompt
+        if not isinstance(prompt, list) or not all(
+            isinstance(message, dict) for message in prompt
+        ):
+            raise SettingError(
+                "prompt must be a list of messages, each a dict with role and "
+                f"content; got {prompt!r:.80}"
+            )
+        check_json("prompt", prompt)
+        object.__setattr__(self, "prompt", _replace_inside(prompt))
+
+    def _clean_text(self, name: str) -> None:
+        text = getattr(self, name)
+        if text is None and name != "completion":
+            return
+        if not isinstance(text, str):
+            raise SettingError(f"{name} must be a text, got {text!r:.80}")
+        object.__setattr__(self, name, replace_non_text(text))
+
+    def _check_span(self, name: str) -> None:
+        span = getattr(self, name)
+        if span is None:
+            return
+        check_number(name, span)
+        if span < 0:
+            raise SettingError(f"{name} must be >= 0, got {span!r}")
+        object.__setattr__(self, name, float(span))
+
+
+def replace_non_text(text: str) -> str:
+    r"""Replace what a database does not take as text by signs that can be seen.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The same with ``␀`` for each NUL and ``�`` for each half of a surrogate
+        pair.
+
+    Examples
+    --------
+    >>> replace_non_text("rain\0")
+    'rain␀'
+    """
+    return _NON_TEXT.sub(lambda found: "␀" if found[0] == "\0" else "�", text)
+
+
+def _replace_inside(value: Any) -> Any:
+    if isinstance(value, str):
+        return replace_non_text(value)
+    if isinstance(value, list | tuple):
+        return [_replace_inside(inner) for inner in value]
+    if isinstance(value, dict):
+        return {
+            replace_non_text(key): _replace_inside(inner)
+            for key, inner in value.items()
+        }
+    return value
+
+
+def _check_tokens(name: str, count: object) -> None:
+    if count is None:
+        return
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise SettingError(f"{name} must be a whole number or None, got {count!r:.80}")
+    if not 0 <= count <= _MOST_TOKENS:
+        raise SettingError(f"{name} must be from 0 to {_MOST_TOKENS}")

@@ -1,0 +1,101 @@
+"""What the values of every record must be: text, number, moment, JSON.
+
+A check that fails raises SettingError with the field's name and what was given.
+"""
+
+import math
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from companion.errors import SettingError
+from companion.store.times import read_time
+
+__all__ = ["check_json", "check_number", "check_text", "check_time", "read_time_field"]
+
+# Long enough for any name; short enough for an index row of PostgreSQL.
+_LONGEST_TEXT = 200
+_PLAIN = frozenset({str, bool, type(None)})
+# Python reads and writes nested values with its stack, whose end is nowhere fixed.
+_DEEPEST = 32
+# Whole numbers with more bits may be beyond what a float can hold.
+_MOST_BITS = 1023
+
+
+def check_text(name: str, text: object) -> None:
+    """Refuse what is not a text of 1 to 200 characters that a database takes."""
+    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TEXT:
+        raise SettingError(
+            f"{name} must be a text of 1 to {_LONGEST_TEXT} characters, "
+            f"got {text!r:.80}"
+        )
+    # PostgreSQL has no text with a NUL, and half a surrogate pair is not Unicode.
+    if "\0" in text or (not text.isascii() and _has_surrogate(text)):
+        raise SettingError(f"{name} holds a character that is no text: {text!r:.80}")
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def check_time(name: str, moment: object) -> None:
+    """Refuse what is not a moment in UTC."""
+    if not isinstance(moment, datetime) or moment.utcoffset() != timedelta(0):
+        raise SettingError(
+            f"{name} must be a datetime in UTC, such as datetime.now(UTC), "
+            f"got {moment!r:.80}"
+        )
+
+
+def check_number(name: str, number: object) -> None:
+    """Refuse what is not a finite number."""
+    if isinstance(number, bool) or not isinstance(number, float | int):
+        raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
+    if isinstance(number, int):
+        # Not written out: Python refuses to where the digits are thousands.
+        if (bits := number.bit_length()) > _MOST_BITS:
+            raise SettingError(
+                f"{name} must be a finite number, got a whole one of {bits} bits"
+            )
+    elif not math.isfinite(number):
+        raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
+
+
+def _is_plain(value: object) -> bool:
+    kind = type(value)
+    return kind in _PLAIN or (kind is float and math.isfinite(value))  # type: ignore[arg-type]  # float it is
+
+
+def check_json(name: str, value: object, depth: int = 0) -> None:
+    """Refuse what JSON cannot hold, or what is nested too deeply."""
+    # Most values are plain and never come here; a subclass of text may.
+    if isinstance(value, str | bool):
+        return
+    if isinstance(value, float | int):
+        check_number(name, value)
+        return
+    if depth > _DEEPEST:
+        raise SettingError(f"{name:.80} is nested too deeply; {_DEEPEST} levels may be")
+    for key, inner in _items(name, value):
+        if not _is_plain(inner):
+            check_json(f"{name}[{key!r:.80}]", inner, depth + 1)
+
+
+def _items(name: str, value: object) -> Iterable[tuple[object, object]]:
+    if isinstance(value, list | tuple):
+        return enumerate(value)
+    if not isinstance(value, dict):
+        raise SettingError(
+            f"{name} must be a value that JSON knows, got {type(value).__name__} "
+            f"{value!r:.80}"
+        )
+    for key in value:
+        if not isinstance(key, str):
+            raise SettingError(f"{name} has the key {key!r:.80}, which is no text")
+    return value.items()
+
+
+def read_time_field(value: object) -> datetime:
+    """Read a moment as a journal line holds it."""
+    if not isinstance(value, str):
+        raise SettingError(f"created_at must be a text, got {value!r:.80}")
+    return read_time(value)

@@ -1,0 +1,97 @@
+"""Records as lines of the journal, one JSON object each.
+
+`RECORD_TYPES` is the one list of the kinds of record; the columns of their
+tables are in `companion.store.sql.schema`.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, Self
+
+from companion.errors import SettingError
+from companion.store.records.call import LLMCall
+from companion.store.records.prediction import Prediction
+
+__all__ = ["RECORD_TYPES", "Record", "decode_record", "encode_record"]
+
+_ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
+
+class Record(Protocol):
+    """One row of one table of the log.
+
+    Attributes
+    ----------
+    table : str
+        Name of the table that the record belongs to.
+    """
+
+    table: ClassVar[str]
+
+    @property
+    def id(self) -> str:
+        """Identity of the record, the same however often it is delivered."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row with values that JSON knows."""
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """Build the record from such a row; SettingError says what is off."""
+
+
+# Name of the table -> its record. A new kind of record is added here, in
+# companion.store.sql.schema (its columns) and in companion.store.sql.migrations.
+RECORD_TYPES: Mapping[str, type[Record]] = {
+    Prediction.table: Prediction,
+    LLMCall.table: LLMCall,
+}
+
+
+def encode_record(record: Record) -> bytes:
+    """Write a record as one line of the journal.
+
+    Parameters
+    ----------
+    record : Record
+        One of the classes in `RECORD_TYPES`.
+
+    Returns
+    -------
+    bytes
+        A JSON object in ASCII and a line feed, with no other line feed.
+    """
+    line = _ENCODE({"table": record.table, **record.to_json()})
+    return line.encode("ascii") + b"\n"
+
+
+def decode_record(line: bytes) -> Record:
+    """Read a line of the journal.
+
+    Parameters
+    ----------
+    line : bytes
+        As `encode_record` returned it; the line feed may be missing.
+
+    Returns
+    -------
+    Record
+        An equal record.
+
+    Raises
+    ------
+    ValueError
+        If the line is not the whole of one record of a known table.
+    """
+    try:
+        row = json.loads(line)
+    except RecursionError:
+        raise ValueError("the line is nested too deeply") from None
+    if not isinstance(row, dict):
+        raise SettingError(f"a record is a JSON object, got {row!r:.80}")
+    table = row.pop("table", None)
+    if not isinstance(table, str) or table not in RECORD_TYPES:
+        raise SettingError(
+            f"the log has the tables {sorted(RECORD_TYPES)}, got {table!r:.80}"
+        )
+    return RECORD_TYPES[table].from_json(row)

@@ -1,0 +1,129 @@
+"""The record of one answered prediction.
+
+A record that exists can be written: whatever the journal or a database would
+refuse later (text without end, NaN, a time without a zone) is refused when the
+record is built.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+from companion.errors import SettingError
+from companion.store.records.fields import (
+    check_json,
+    check_number,
+    check_text,
+    check_time,
+    read_time_field,
+)
+from companion.store.times import format_time
+
+__all__ = ["Prediction"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One answered prediction; one row of the table `predictions`.
+
+    Attributes
+    ----------
+    id : str
+        Identity of this prediction, unique over time and machines; 1 to 200
+        characters, as all texts here.
+    request_id : str
+        Identity of the request that it answered.
+    created_at : datetime
+        When the model answered, timezone-aware, UTC.
+    model_name : str
+        Name of the model.
+    model_version : str
+        Version of the model.
+    inputs : dict
+        The row that the model saw: column name to JSON value, no NaN.
+    value : float
+        What the model answered: a probability or a number in the target's unit.
+    latency_ms : float
+        Time that the checks of its request and the model took together, without
+        reading the request and writing the record, in milliseconds; >= 0.
+
+    Raises
+    ------
+    SettingError
+        If a value is of another kind, or cannot be written.
+    """
+
+    table: ClassVar[str] = "predictions"
+
+    id: str
+    request_id: str
+    created_at: datetime
+    model_name: str
+    model_version: str
+    inputs: dict[str, Any]
+    value: float
+    latency_ms: float
+
+    def __post_init__(self) -> None:
+        check_text("id", self.id)
+        check_text("request_id", self.request_id)
+        check_time("created_at", self.created_at)
+        check_text("model_name", self.model_name)
+        check_text("model_version", self.model_version)
+        if not isinstance(self.inputs, dict):
+            raise SettingError(f"inputs must be a dict, got {self.inputs!r:.80}")
+        check_json("inputs", self.inputs)
+        check_number("value", self.value)
+        check_number("latency_ms", self.latency_ms)
+        # A whole number of more than 64 bits is none that SQLite takes.
+        object.__setattr__(self, "value", float(self.value))
+        object.__setattr__(self, "latency_ms", float(self.latency_ms))
+        if self.latency_ms < 0:
+            raise SettingError(f"latency_ms must be >= 0, got {self.latency_ms!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row with values that JSON knows.
+
+        Returns
+        -------
+        dict
+            Field name to value; `created_at` as text.
+        """
+        return {
+            "id": self.id,
+            "request_id": self.request_id,
+            "created_at": format_time(self.created_at),
+            "model_name": self.model_name,
+            "model_version": self.model_version,
+            "inputs": self.inputs,
+            "value": self.value,
+            "latency_ms": self.latency_ms,
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """Build the record from what `to_json` returned.
+
+        Parameters
+        ----------
+        row : mapping
+            Field name to value, all fields and no others.
+
+        Returns
+        -------
+        Prediction
+            The record.
+
+        Raises
+        ------
+        SettingError
+            If a field is missing, unknown or of another kind.
+        """
+        expected = {field.name for field in fields(cls)}
+        if row.keys() != expected:
+            raise SettingError(
+                f"a row of {cls.table} has the fields {sorted(expected)}, "
+                f"got {sorted(row)!s:.200}"
+            )
+        return cls(**{**row, "created_at": read_time_field(row["created_at"])})

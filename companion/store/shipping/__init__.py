@@ -1,0 +1,1 @@
+"""Bringing records from the journal into the database."""

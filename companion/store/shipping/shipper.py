@@ -1,0 +1,300 @@
+"""The shipper: brings what waits in the journal into the database, each once.
+
+Each batch is one transaction that writes the records not there yet and how far
+the file has been read. So it may be killed at any moment, and several shippers
+may work on one journal: a record that comes twice is passed over.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from companion.errors import JournalError, StoreError
+from companion.store.journal.reader import Batch, JournalFile, list_files
+from companion.store.sql.address import journal_folder
+from companion.store.sql.database import Database
+from companion.store.sql.migrations import migrate
+from companion.store.sql.writes import (
+    forget_offset,
+    insert_new,
+    move_offset,
+    read_offset,
+)
+
+__all__ = ["ShipReport", "Shipper", "ship"]
+
+Progress = Callable[[int], None]
+
+_logger = logging.getLogger("companion.store")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipReport:
+    """What a shipment did.
+
+    Attributes
+    ----------
+    shipped : int
+        Records that are new in the database.
+    duplicates : int
+        Records that were there already.
+    set_aside : int
+        Lines that hold no record; they are kept in files that end in ``.bad``.
+    """
+
+    shipped: int = 0
+    duplicates: int = 0
+    set_aside: int = 0
+
+    def __add__(self, other: "ShipReport") -> "ShipReport":
+        return ShipReport(
+            shipped=self.shipped + other.shipped,
+            duplicates=self.duplicates + other.duplicates,
+            set_aside=self.set_aside + other.set_aside,
+        )
+
+
+class Shipper:
+    """Ships one journal into one database, as often as asked.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    folder : str or Path, optional
+        Folder of the journal; by default the one that belongs to the store.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the journal.
+    """
+
+    def __init__(self, store_url: str, folder: str | Path | None = None) -> None:
+        self.folder = journal_folder(store_url, folder)
+        self._store_url = store_url
+        self._database: Database | None = None
+        # How far each file is known to have been read. Behind the database's
+        # own account at worst, and then a record comes twice.
+        self._offsets: dict[str, int] = {}
+        # Up to where each file's unreadable lines have been set aside. Not the
+        # database's business: a batch that is tried again has none twice.
+        self._set_aside: dict[str, int] = {}
+
+    def prepare(self) -> None:
+        """Connect, and bring the tables up to date.
+
+        Raises
+        ------
+        StoreError
+            If the database cannot be used.
+        """
+        if self._database is None:
+            database = Database(self._store_url)
+            try:
+                migrate(database)
+            except BaseException:
+                database.close()
+                raise
+            self._database = database
+
+    def bytes_waiting(self) -> int:
+        """Return the size of the journal's files.
+
+        Returns
+        -------
+        int
+            Bytes, those of a living file that are in the database included.
+        """
+        total = 0
+        for path in list_files(self.folder):
+            with contextlib.suppress(FileNotFoundError):  # delivered since
+                total += path.stat().st_size
+        return total
+
+    def ship(self, progress: Progress | None = None) -> ShipReport:
+        """Bring everything that waits now into the database.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called after each batch with the bytes of journal that it took.
+
+        Returns
+        -------
+        ShipReport
+            What was done.
+
+        Raises
+        ------
+        StoreError
+            If the database cannot be used; what is not in it yet stays in the
+            journal. JournalError if a file of the journal cannot be read; all
+            others are shipped.
+        """
+        report, failures = self.ship_readable(progress)
+        if failures:
+            path, reason = next(iter(failures.items()))
+            count = "1 file" if len(failures) == 1 else f"{len(failures)} files"
+            raise JournalError(
+                f"{count} of the journal cannot be read; the first is {path}: "
+                f"{reason}. Mend its rights and run `companion ship` again."
+            )
+        return report
+
+    def ship_readable(
+        self, progress: Progress | None = None
+    ) -> tuple[ShipReport, Mapping[Path, str]]:
+        """Bring everything that can be read now into the database.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called after each batch with the bytes of journal that it took.
+
+        Returns
+        -------
+        ShipReport
+            What was done.
+        mapping of Path to str
+            The files that cannot be read or tidied up, and why.
+
+        Raises
+        ------
+        StoreError
+            If the database cannot be used; what is not in it yet stays in the
+            journal. JournalError if the journal's folder cannot be read.
+        """
+        report = ShipReport()
+        failures: dict[Path, str] = {}
+        try:
+            for path in list_files(self.folder):
+                try:
+                    for done in self._ship_file(path, progress):
+                        report += done
+                except FileNotFoundError:
+                    continue  # another shipper has delivered it since
+                except StoreError:
+                    raise
+                except OSError as err:
+                    failures[path] = err.strerror or str(err)
+        except StoreError:
+            # The next call begins afresh: the database may be another by then.
+            self.close()
+            raise
+        finally:
+            if self._database is not None:
+                self._database.rest()
+        return report, failures
+
+    def close(self) -> None:
+        """Give the connection back; a later call connects again."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        self._offsets.clear()
+
+    def _ship_file(self, path: Path, progress: Progress | None) -> Iterator[ShipReport]:
+        with JournalFile(path) as file:
+            begin = self._offset(path.name)
+            for batch in file.batches(begin):
+                yield self._ship_batch(file, path.name, batch)
+                if progress is not None:
+                    progress(batch.end - begin)
+                self._offsets[path.name] = begin = batch.end
+            if file.orphaned:
+                self._forget(path.name)
+                self._remove(file, path.name, begin)
+            elif not path.exists():
+                self._forget(path.name)  # another shipper has removed it since
+                self._set_aside.pop(path.name, None)
+
+    def _remove(self, file: JournalFile, name: str, end: int) -> None:
+        try:
+            file.remove()
+        except OSError:
+            self._offsets[name] = end  # it stays: not all of it again each time
+            raise
+        self._set_aside.pop(name, None)
+
+    def _ship_batch(self, file: JournalFile, name: str, batch: Batch) -> ShipReport:
+        if not batch.records and not batch.unreadable:
+            return ShipReport()  # blank lines, which may be read again
+        with self._opened().write() as connection:
+            shipped = insert_new(connection, batch.records)
+            move_offset(connection, name, batch.end)
+            # Last, so that a database that refuses the batch leaves no line in
+            # there; yet before the commit, after which nobody reads them again.
+            self._keep_unreadable(file, name, batch)
+        return ShipReport(
+            shipped=shipped,
+            duplicates=len(batch.records) - shipped,
+            set_aside=len(batch.unreadable),
+        )
+
+    def _keep_unreadable(self, file: JournalFile, name: str, batch: Batch) -> None:
+        done = self._set_aside.get(name, 0)
+        lines = [line for place, line in batch.unreadable.items() if place >= done]
+        if lines:
+            beside = file.set_aside(lines)
+            self._set_aside[name] = batch.end
+            _logger.warning(
+                "%d lines of the journal hold no record and were set aside in %s.",
+                len(lines),
+                beside,
+            )
+
+    def _offset(self, name: str) -> int:
+        if name not in self._offsets:
+            with self._opened().read() as connection:
+                self._offsets[name] = read_offset(connection, name)
+        return self._offsets[name]
+
+    def _forget(self, name: str) -> None:
+        # Before the file goes: killed in between, we ship it again for nothing,
+        # but no row about a file that is gone stays for ever.
+        if self._offsets.pop(name, 0):
+            with self._opened().write() as connection:
+                forget_offset(connection, name)
+
+    def _opened(self) -> Database:
+        self.prepare()
+        assert self._database is not None  # noqa: S101 - what prepare() is for
+        return self._database
+
+
+def ship(
+    store_url: str,
+    folder: str | Path | None = None,
+    *,
+    progress: Progress | None = None,
+) -> ShipReport:
+    """Bring everything that waits in a journal into its database.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    folder : str or Path, optional
+        Folder of the journal; by default the one that belongs to the store.
+    progress : callable, optional
+        Called after each batch with the bytes of journal that it took.
+
+    Returns
+    -------
+    ShipReport
+        What was done. Where nothing waits the database is left alone.
+
+    Raises
+    ------
+    StoreError
+        If the database cannot be used, or a file of the journal not be read;
+        what is not in the database stays in the journal.
+    """
+    shipper = Shipper(store_url, folder)
+    try:
+        return shipper.ship(progress)
+    finally:
+        shipper.close()

@@ -1,0 +1,1 @@
+"""The database of the log: SQLite or PostgreSQL, by one code path."""

@@ -1,0 +1,303 @@
+"""One way into SQLite and PostgreSQL: connect, begin, and word what goes wrong.
+
+What a transaction does is the business of its caller. Nothing outside this
+module knows which of the two databases it talks to, but for `insert_for`.
+"""
+
+import importlib
+import sqlite3
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    QueuePool,
+    Table,
+    create_engine,
+    event,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DBAPIError
+
+from companion.errors import MissingExtraError, StoreError
+from companion.store.sql.address import parse_store_url, public_name
+
+__all__ = ["Database", "NoLogError", "insert_for"]
+
+# How long a statement waits for another program's transaction, in seconds.
+_BUSY_S = 5.0
+_CONNECT_S = 10
+_BEGIN = "companion_begin"
+
+_SQLITE_TROUBLE: dict[int, str] = {
+    sqlite3.SQLITE_BUSY: (
+        "another program has kept {file} locked for {busy:.0f} s. Wait for it or end it"
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "{file} cannot be opened. Look at the rights of the file and its folder"
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        "{file} is damaged. Move it away and keep it: `sqlite3 {file} .recover` may "
+        "read it"
+    ),
+    sqlite3.SQLITE_FULL: "the disk that holds {file} is full. Make room",
+    sqlite3.SQLITE_NOTADB: (
+        "{file} is not an SQLite database. Move it away or give another --store"
+    ),
+    sqlite3.SQLITE_PERM: "{file} may not be read. Change its rights",
+    sqlite3.SQLITE_READONLY: (
+        "{file}, its -wal file or their folder is read-only. Change the rights or give "
+        "another --store"
+    ),
+}
+
+
+class NoLogError(StoreError):
+    """There is no log yet where one is to be read.
+
+    Parameters
+    ----------
+    place : str or Path
+        The file, or the address as messages may show it.
+    """
+
+    def __init__(self, place: str | Path) -> None:
+        super().__init__(
+            f"There is no log at {place} yet: a server of companion begins one when "
+            "it starts to log, such as `companion serve MODEL`, and `companion ship` "
+            "begins one with what a recorder has written. Elsewhere? Give its "
+            "address with --store."
+        )
+
+
+class Database:
+    """A store's database.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    must_exist : bool, default=False
+        Refuse an SQLite file that is not there instead of making it.
+
+    Attributes
+    ----------
+    name : str
+        The address as messages may show it.
+
+    Raises
+    ------
+    SettingError
+        If the address is none.
+    NoLogError
+        If the SQLite file `must_exist` and does not.
+    StoreError
+        If the SQLite file's folder is missing.
+    MissingExtraError
+        If PostgreSQL's driver is not installed.
+    """
+
+    def __init__(self, store_url: str, *, must_exist: bool = False) -> None:
+        self._url = parse_store_url(store_url)
+        self.name = public_name(self._url)
+        if self.is_sqlite:
+            _check_file(Path(self._url.database or ""), must_exist=must_exist)
+            self._engine = _sqlite_engine(self._url)
+        else:
+            self._engine = _postgresql_engine(self._url)
+        self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        # Who is dropped without close() gives its connections back as well. Not at
+        # exit: a forked child must leave the parent's SQLite connection alone.
+        weakref.finalize(self, self._engine.dispose).atexit = False
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is an SQLite file; else it is PostgreSQL."""
+        return self._url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a connection that only reads.
+
+        Yields
+        ------
+        sqlalchemy.Connection
+            In a transaction, which is rolled back.
+
+        Raises
+        ------
+        StoreError
+            In place of each error of the database, here and inside the block.
+        """
+        with self._worded(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that writes; it is committed when the block ends well.
+
+        Yields
+        ------
+        sqlalchemy.Connection
+            In SQLite it holds the right to write from the start: a transaction
+            that first reads could not wait for another writer later.
+
+        Raises
+        ------
+        StoreError
+            In place of each error of the database, here and inside the block.
+        """
+        with self._worded(), self._writer.begin() as connection:
+            yield connection
+
+    def use_wal(self) -> None:
+        """Let readers and a writer work at once; SQLite files remember it.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be written.
+        """
+        with self._worded():
+            connection = self._engine.raw_connection()
+            try:
+                _switch_to_wal(connection.cursor())
+            finally:
+                connection.close()
+
+    def rest(self) -> None:
+        """Let go of an SQLite file until the next transaction.
+
+        A connection that is kept would go on writing into a file that has been
+        deleted or replaced meanwhile, and no error would tell.
+        """
+        if self.is_sqlite:
+            self._engine.dispose()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _worded(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as err:
+            cause = err.orig if isinstance(err, DBAPIError) else err
+            raise StoreError(self._words(cause)) from err
+
+    def _words(self, cause: BaseException | None) -> str:
+        """Say what is wrong, without the statement: it holds people's data."""
+        file = self._url.database
+        code = getattr(cause, "sqlite_errorcode", -1)
+        if code >= 0 and (trouble := _SQLITE_TROUBLE.get(code & 0xFF)):
+            reason = trouble.format(file=file, busy=_BUSY_S)
+        else:
+            # The first line: PostgreSQL quotes the data in those that follow.
+            reason = (str(cause).splitlines() or [""])[0].rstrip(". ")
+            if not self.is_sqlite:
+                reason += ". Check that the server runs and that the address is right"
+        return f"The log {self.name} cannot be used: {reason}."
+
+
+def insert_for(connection: Connection, table: Table) -> Any:
+    """Begin an INSERT that may say ON CONFLICT.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Where it will run.
+    table : sqlalchemy.Table
+        Where the rows go.
+
+    Returns
+    -------
+    sqlalchemy.dialects.sqlite.Insert or sqlalchemy.dialects.postgresql.Insert
+        The two share the methods that are used here.
+    """
+    begin: dict[str, Callable[[Table], Any]] = {
+        "postgresql": postgresql.insert,
+        "sqlite": sqlite.insert,
+    }
+    return begin[connection.dialect.name](table)
+
+
+def _check_file(file: Path, *, must_exist: bool) -> None:
+    if must_exist and not file.exists():
+        raise NoLogError(file)
+    if not file.parent.is_dir():
+        raise StoreError(
+            f"The folder {file.parent} for the log {file.name} does not exist. "
+            "Make it, or give another --store."
+        )
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if sqlite3.sqlite_version_info < (3, 35):
+        raise StoreError(
+            f"This Python carries SQLite {sqlite3.sqlite_version}; the log needs 3.35 "
+            "or newer. Use a newer Python, or PostgreSQL."
+        )
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        connect_args={"timeout": _BUSY_S},
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: object) -> None:
+        # The driver would begin transactions by its own rules; see "begin".
+        connection.isolation_level = None
+        # A journal file is deleted once its records are committed, so a commit
+        # must be on the disk. There is one commit per batch: it costs little.
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        connection.exec_driver_sql(options.get(_BEGIN, "BEGIN"))
+
+    return engine
+
+
+def _switch_to_wal(cursor: DBAPICursor) -> None:
+    # Of several processes that switch at once SQLite refuses all but one without
+    # waiting; by the next attempt the file is switched.
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as err:
+            if not _is_busy(err) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _is_busy(err: sqlite3.Error) -> bool:
+    return err.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    try:
+        importlib.import_module("psycopg")
+    except ImportError as err:
+        raise MissingExtraError(
+            "A log in PostgreSQL", library="psycopg", extra="postgres"
+        ) from err
+    return create_engine(
+        url.update_query_dict({"connect_timeout": str(_CONNECT_S), **url.query}),
+        pool_pre_ping=True,
+        pool_size=1,
+        hide_parameters=True,
+    )

@@ -1,0 +1,187 @@
+"""The steps that make a database of any age the one of `companion.store.sql.schema`.
+
+`MIGRATIONS` only grows. A step that was released is never changed: it describes
+the tables as they were then, and uses none of today's. Two things of the schema
+never change and are used here: how a moment is kept, and the table of the steps
+that a database has had.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    Index,
+    MetaData,
+    String,
+    Table,
+    func,
+    inspect,
+    select,
+)
+
+from companion.errors import StoreError
+from companion.store.sql.database import Database
+from companion.store.sql.schema import MIGRATIONS_DONE, UtcTime
+
+__all__ = ["MIGRATIONS", "Migration", "is_log", "migrate"]
+
+Migration = Callable[[Connection], None]
+
+# Any number, as long as every process takes the same one.
+_POSTGRESQL_LOCK = 7_203_115
+
+
+def _begin_with_predictions(connection: Connection) -> None:
+    metadata = MetaData()
+    Table(
+        "predictions",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("request_id", String, nullable=False),
+        Column("created_at", UtcTime, nullable=False),
+        Column("model_name", String, nullable=False),
+        Column("model_version", String, nullable=False),
+        Column("inputs", JSON, nullable=False),
+        Column("value", Float(53), nullable=False),
+        Column("latency_ms", Float(53), nullable=False),
+        Index("predictions_by_time", "created_at"),
+        Index("predictions_by_model", "model_name", "model_version", "created_at"),
+    )
+    Table(
+        "journal_offsets",
+        metadata,
+        Column("file", String, primary_key=True),
+        Column("offset", BigInteger, nullable=False),
+    )
+    metadata.create_all(connection, checkfirst=False)
+
+
+def _add_llm_calls(connection: Connection) -> None:
+    calls = Table(
+        "llm_calls",
+        MetaData(),
+        Column("id", String, primary_key=True),
+        Column("created_at", UtcTime, nullable=False),
+        Column("model", String, nullable=False),
+        Column("prompt", JSON, nullable=False),
+        Column("completion", String, nullable=False),
+        Column("outcome", String, nullable=False),
+        Column("input_tokens", BigInteger),
+        Column("cached_tokens", BigInteger),
+        Column("output_tokens", BigInteger),
+        Column("latency_ms", Float(53)),
+        Column("first_token_ms", Float(53)),
+        Column("finish_reason", String),
+        Column("error", String),
+        Index("llm_calls_by_time", "created_at"),
+        Index("llm_calls_by_model", "model", "created_at"),
+    )
+    calls.create(connection)
+
+
+# The number of a step is its place in the list, from 1.
+MIGRATIONS: Sequence[Migration] = (_begin_with_predictions, _add_llm_calls)
+
+
+def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring a database up to date; one that is so already is only read.
+
+    Parameters
+    ----------
+    database : Database
+        Where to work. Several processes may do it at once.
+    migrations : sequence of callable, default=MIGRATIONS
+        All steps; those that the database has had are passed over.
+
+    Raises
+    ------
+    StoreError
+        If a newer version of the package made the database, or it cannot be
+        written.
+    """
+    with database.read() as connection:
+        if _last_number(connection, database, migrations) == len(migrations):
+            return
+    if database.is_sqlite:
+        database.use_wal()
+    with database.write() as connection:
+        if not database.is_sqlite:
+            # SQLite's transaction is alone already.
+            connection.execute(select(func.pg_advisory_xact_lock(_POSTGRESQL_LOCK)))
+        MIGRATIONS_DONE.create(connection, checkfirst=True)
+        last = _last_number(connection, database, migrations)
+        for number, migration in enumerate(migrations[last:], start=last + 1):
+            migration(connection)
+            connection.execute(
+                MIGRATIONS_DONE.insert().values(
+                    number=number,
+                    name=migration.__name__.strip("_"),
+                    applied_at=datetime.now(UTC),
+                )
+            )
+
+
+def is_log(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> bool:
+    """Tell whether a database holds a log; it is only read.
+
+    Who only asks may bring a log up to date with `migrate`, but must not begin
+    one in a database that is something else.
+
+    Parameters
+    ----------
+    database : Database
+        Where to look.
+    migrations : sequence of callable, default=MIGRATIONS
+        All steps that this version knows.
+
+    Returns
+    -------
+    bool
+        False when the database is still empty.
+
+    Raises
+    ------
+    StoreError
+        If it is something else or a newer log, or cannot be read.
+    """
+    with database.read() as connection:
+        inspector = inspect(connection)
+        if not inspector.get_table_names():
+            return False
+        if _has_done_table(connection) and _last_number(
+            connection, database, migrations
+        ):
+            return True
+    raise StoreError(
+        f"{database.name} is not a log of companion: it holds other tables. Give the "
+        "log's address with --store or COMPANION_STORE."
+    )
+
+
+def _has_done_table(connection: Connection) -> bool:
+    """Tell our table of steps from one of another program with its name."""
+    inspector = inspect(connection)
+    if not inspector.has_table(MIGRATIONS_DONE.name):
+        return False
+    names = {column["name"] for column in inspector.get_columns(MIGRATIONS_DONE.name)}
+    return names == set(MIGRATIONS_DONE.columns.keys())
+
+
+def _last_number(
+    connection: Connection, database: Database, migrations: Sequence[Migration]
+) -> int:
+    if not inspect(connection).has_table(MIGRATIONS_DONE.name):
+        return 0
+    last = connection.scalar(select(func.max(MIGRATIONS_DONE.c.number))) or 0
+    if last > len(migrations):
+        raise StoreError(
+            f"The log {database.name} was made by a newer companion: its schema has "
+            f"number {last}, this version knows up to {len(migrations)}. Upgrade with "
+            "`pip install --upgrade mlops-companion`."
+        )
+    return last

@@ -1,0 +1,130 @@
+"""Questions to the log."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, Table, select
+
+from companion.errors import SettingError
+from companion.store.records import OUTCOMES, LLMCall, Prediction
+from companion.store.sql.opening import open_log
+from companion.store.sql.schema import LLM_CALLS, PREDICTIONS
+
+__all__ = ["read_calls", "read_predictions"]
+
+
+def read_predictions(
+    store_url: str,
+    *,
+    limit: int | None = 20,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    model: str | None = None,
+    version: str | None = None,
+) -> list[Prediction]:
+    """Return the last predictions in the database.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    limit : int or None, default=20
+        At most so many, >= 1; None for all.
+    since, until : datetime, optional
+        Only those made at `since` or later, and before `until`; timezone-aware.
+    model, version : str, optional
+        Only those of this model name, and of this version.
+
+    Returns
+    -------
+    list of Prediction
+        The newest first.
+
+    Raises
+    ------
+    SettingError
+        If an argument cannot be used.
+    StoreError
+        If there is no log there, or it cannot be read.
+    """
+    columns = PREDICTIONS.c
+    query = _last(PREDICTIONS, limit=limit, since=since, until=until)
+    if model is not None:
+        query = query.where(columns.model_name == model)
+    if version is not None:
+        query = query.where(columns.model_version == version)
+    with open_log(store_url) as database, database.read() as connection:
+        return [Prediction(**row) for row in connection.execute(query).mappings()]
+
+
+def read_calls(
+    store_url: str,
+    *,
+    limit: int | None = 20,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    model: str | None = None,
+    outcome: str | None = None,
+) -> list[LLMCall]:
+    """Return the last calls to language models in the database.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    limit : int or None, default=20
+        At most so many, >= 1; None for all.
+    since, until : datetime, optional
+        Only those made at `since` or later, and before `until`; timezone-aware.
+    model : str, optional
+        Only those that asked the model of this name.
+    outcome : {"ok", "error", "closed"}, optional
+        Only those that ended so.
+
+    Returns
+    -------
+    list of LLMCall
+        The newest first.
+
+    Raises
+    ------
+    SettingError
+        If an argument cannot be used.
+    StoreError
+        If there is no log there, or it cannot be read.
+    """
+    columns = LLM_CALLS.c
+    query = _last(LLM_CALLS, limit=limit, since=since, until=until)
+    if model is not None:
+        query = query.where(columns.model == model)
+    if outcome is not None:
+        if outcome not in OUTCOMES:
+            raise SettingError(
+                f"outcome must be one of {', '.join(OUTCOMES)}, got {outcome!r:.80}"
+            )
+        query = query.where(columns.outcome == outcome)
+    with open_log(store_url) as database, database.read() as connection:
+        return [LLMCall(**row) for row in connection.execute(query).mappings()]
+
+
+def _last(
+    table: Table,
+    *,
+    limit: int | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Select[Any]:
+    if limit is not None and limit < 1:
+        raise SettingError(f"limit must be at least 1, or None for all; got {limit}")
+    for name, moment in (("since", since), ("until", until)):
+        if moment is not None and moment.tzinfo is None:
+            raise SettingError(
+                f"{name} names no zone: {moment}. Add one, such as tzinfo=UTC."
+            )
+    columns = table.c
+    query = select(table).order_by(columns.created_at.desc(), columns.id.desc())
+    if since is not None:
+        query = query.where(columns.created_at >= since)
+    if until is not None:
+        query = query.where(columns.created_at < until)
+    return query.limit(limit)

@@ -1,0 +1,103 @@
+"""What a shipper asks of the log's tables, each inside its caller's transaction."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, Table, delete, select
+
+from companion.store.records import Record
+from companion.store.sql.database import insert_for
+from companion.store.sql.schema import OFFSETS, RECORD_TABLES
+
+__all__ = ["forget_offset", "insert_new", "move_offset", "read_offset"]
+
+
+def insert_new(connection: Connection, records: Iterable[Record]) -> int:
+    """Insert the records that are not there yet.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction that writes.
+    records : iterable of Record
+        What to insert, each into its own table.
+
+    Returns
+    -------
+    int
+        How many of them are new.
+    """
+    by_table: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        by_table[record.table].append(record)
+    return sum(
+        _insert_into(connection, RECORD_TABLES[name], alike)
+        for name, alike in by_table.items()
+    )
+
+
+def _insert_into(
+    connection: Connection, table: Table, records: Sequence[Record]
+) -> int:
+    statement = (
+        insert_for(connection, table)
+        .on_conflict_do_nothing(index_elements=[table.c.id])
+        .returning(table.c.id)
+    )
+    names = table.columns.keys()
+    rows = [{name: getattr(record, name) for name in names} for record in records]
+    return len(connection.scalars(statement, rows).all())
+
+
+def read_offset(connection: Connection, file: str) -> int:
+    """Return how far a file has been read.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In any transaction.
+    file : str
+        Name of the journal file.
+
+    Returns
+    -------
+    int
+        In bytes; 0 for a file that is not known.
+    """
+    query = select(OFFSETS.c.offset).where(OFFSETS.c.file == file)
+    return connection.scalar(query) or 0
+
+
+def move_offset(connection: Connection, file: str, offset: int) -> None:
+    """Say how far a file has been read.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In the transaction that writes the records up to there.
+    file : str
+        Name of the journal file.
+    offset : int
+        In bytes.
+    """
+    statement = insert_for(connection, OFFSETS).values(file=file, offset=offset)
+    statement = statement.on_conflict_do_update(
+        index_elements=[OFFSETS.c.file],
+        # Of two shippers the one behind may turn back the other: then records
+        # come twice, which is all.
+        set_={"offset": statement.excluded.offset},
+    )
+    connection.execute(statement)
+
+
+def forget_offset(connection: Connection, file: str) -> None:
+    """Delete what is known about a file.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        In a transaction that writes.
+    file : str
+        Name of the journal file.
+    """
+    connection.execute(delete(OFFSETS).where(OFFSETS.c.file == file))

@@ -1,0 +1,26 @@
+"""What programs of any kind need: processes, ports, locks, extras.
+
+Chapters and scripts use two of them: `start_background` and `free_port`.
+"""
+
+from typing import TYPE_CHECKING
+
+from companion.system.lazy import load_lazily
+
+if TYPE_CHECKING:
+    from companion.system.background import (
+        BackgroundProcess,
+        free_port,
+        start_background,
+    )
+
+__all__ = ["BackgroundProcess", "free_port", "start_background"]
+
+__getattr__, __dir__ = load_lazily(
+    __name__,
+    {
+        "BackgroundProcess": "companion.system.background",
+        "free_port": "companion.system.background",
+        "start_background": "companion.system.background",
+    },
+)

@@ -1,0 +1,361 @@
+"""Look at what the course needs on this computer, and say what to do.
+
+Each check is a function of what it looks at and returns a record; nothing is
+imported, installed or changed. Libraries are found by the notes that their
+installer left, so a check takes milliseconds and works without any extra.
+`companion doctor` prints the records. Introduced on the book's set-up page.
+"""
+
+import errno
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from companion.errors import WeightsError
+from companion.llm.local.weights import find_weights
+from companion.settings import SETTINGS
+from companion.system.libraries import EXTRAS, Library, find_version
+
+__all__ = [
+    "Check",
+    "check_folder",
+    "check_git",
+    "check_jupyter",
+    "check_language_model",
+    "check_libraries",
+    "check_port",
+    "check_python",
+    "run_checks",
+]
+
+Status = Literal["ok", "missing", "problem"]
+FindVersion = Callable[[str], str | None]
+
+_OLDEST_PYTHON, _NEWEST_PYTHON = (3, 11), (3, 13)
+_GIT_PATIENCE_S = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What one look at the computer found.
+
+    Attributes
+    ----------
+    name : str
+        What was looked at.
+    status : {"ok", "missing", "problem"}
+        "missing": it is not there; "problem": it is there and cannot be used
+        as it is.
+    required : bool
+        Whether the course cannot do without it.
+    found : str
+        What is there, with its version.
+    remedy : str
+        What to do; empty where nothing is to be done.
+    """
+
+    name: str
+    status: Status
+    required: bool
+    found: str
+    remedy: str
+
+
+# Module 1 needs these three; the others serve later modules and own set-ups.
+_REQUIRED_EXTRAS = ("tracking", "serving", "llm")
+_KERNEL = (Library("ipykernel", "6.29"), Library("jupytext", "1.16"))
+_EDITORS = ("jupyterlab", "notebook")
+_CHARTS = (Library("matplotlib", "3.9"),)
+
+
+def run_checks(
+    *, port: int, host: str = "127.0.0.1", folder: str | Path = "."
+) -> list[Check]:
+    """Look at everything.
+
+    Parameters
+    ----------
+    port : int
+        Port that the model server is to use.
+    host : str, default="127.0.0.1"
+        Address that it is to listen on.
+    folder : str or pathlib.Path, default="."
+        Folder that models and logs are to be written to.
+
+    Returns
+    -------
+    list of Check
+        In the order in which repairs make sense.
+    """
+    extras = [
+        check_libraries(
+            f"Extra {extra}",
+            libraries,
+            install=f"mlops-companion[{extra}]",
+            required=extra in _REQUIRED_EXTRAS,
+        )
+        for extra, libraries in EXTRAS.items()
+    ]
+    return [
+        check_python(),
+        check_git(),
+        check_jupyter(),
+        check_libraries("Charts", _CHARTS, install="matplotlib"),
+        *extras,
+        check_language_model(),
+        check_port(port, host=host),
+        check_folder(folder),
+    ]
+
+
+def check_python(version: Sequence[int] = sys.version_info[:3]) -> Check:
+    """Check that this Python is one that the libraries are tested on.
+
+    Parameters
+    ----------
+    version : sequence of int
+        Major, minor and micro version; by default those of this Python.
+    """
+    oldest, newest = (
+        ".".join(map(str, pair)) for pair in (_OLDEST_PYTHON, _NEWEST_PYTHON)
+    )
+    fits = _OLDEST_PYTHON <= tuple(version[:2]) <= _NEWEST_PYTHON
+    return Check(
+        name="Python",
+        status="ok" if fits else "problem",
+        required=True,
+        found=".".join(map(str, version)),
+        remedy=""
+        if fits
+        else f"The course is tested on Python {oldest} to {newest}: install one of "
+        "them from https://www.python.org/downloads and make a new environment.",
+    )
+
+
+def check_git(find_program: Callable[[str], str | None] = shutil.which) -> Check:
+    """Check that Git is there and runs.
+
+    Parameters
+    ----------
+    find_program : callable
+        Gives the path of a program, or None; by default `shutil.which`.
+    """
+    remedy = "Install Git from https://git-scm.com/downloads."
+    program = find_program("git")
+    if program is None:
+        return Check(
+            name="Git", status="missing", required=True, found="none", remedy=remedy
+        )
+    try:
+        answer = subprocess.run(
+            [program, "--version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_GIT_PATIENCE_S,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        # macOS has a `git` that only offers to install the real one.
+        return Check(
+            name="Git",
+            status="problem",
+            required=True,
+            found=f"{program}, which does not run",
+            remedy=remedy,
+        )
+    return Check(
+        name="Git",
+        status="ok",
+        required=True,
+        found=answer.removeprefix("git version "),
+        remedy="",
+    )
+
+
+def check_jupyter(find: FindVersion = find_version) -> Check:
+    """Check that chapters can be run as notebooks.
+
+    A kernel and jupytext are needed; which editor shows the notebook is the
+    reader's choice, so JupyterLab is only named.
+
+    Parameters
+    ----------
+    find : callable
+        As `find_version`.
+    """
+    kernel = check_libraries(
+        "Jupyter", _KERNEL, install="ipykernel jupytext jupyterlab", find=find
+    )
+    if kernel.status != "ok":
+        return kernel
+    editors = [f"{name} {find(name)}" for name in _EDITORS if find(name)]
+    editor = ", ".join(editors) or "no JupyterLab: use an editor that runs notebooks"
+    return Check(
+        name="Jupyter",
+        status="ok",
+        required=True,
+        found=f"{kernel.found}, {editor}",
+        remedy="",
+    )
+
+
+def check_libraries(
+    name: str,
+    libraries: Sequence[Library],
+    *,
+    install: str,
+    required: bool = True,
+    find: FindVersion = find_version,
+    platform: str = sys.platform,
+) -> Check:
+    """Check that libraries are there and new enough.
+
+    Parameters
+    ----------
+    name : str
+        What they are needed for.
+    libraries : sequence of Library
+        Those to look for.
+    install : str
+        What to give to `pip install` to get them.
+    required : bool, default=True
+        Whether the course cannot do without them.
+    find : callable
+        As `find_version`.
+    platform : str
+        As `sys.platform`.
+    """
+    there, missing, unfit = [], [], []
+    for library in libraries:
+        if not library.needed_on(platform):
+            continue
+        version = find(library.name)
+        if version is None:
+            missing.append(library.name)
+        elif complaint := library.complain(version):
+            unfit.append(f"{library.name} {version} ({complaint})")
+        else:
+            there.append(f"{library.name} {version}")
+    parts = [", ".join(there + unfit)] if there or unfit else []
+    if missing:
+        parts.append(f"without {', '.join(missing)}")
+    status: Status = "missing" if missing else "problem" if unfit else "ok"
+    quoted = " ".join(f'"{word}"' if "[" in word else word for word in install.split())
+    upgrade = "--upgrade " if unfit else ""
+    return Check(
+        name=name,
+        status=status,
+        required=required,
+        found="; ".join(parts),
+        remedy=""
+        if status == "ok"
+        else f"Run: python -m pip install {upgrade}{quoted}",
+    )
+
+
+def check_language_model(find: Callable[[], Path] = find_weights) -> Check:
+    """Check that the weights of the language model are on this computer.
+
+    Parameters
+    ----------
+    find : callable
+        As `companion.llm.local.weights.find_weights`.
+    """
+    try:
+        file = find()
+    except WeightsError as err:
+        named = os.environ.get(SETTINGS["llm-file"].variable)
+        return Check(
+            name="Language model",
+            status="problem" if named else "missing",
+            required=True,
+            found=f"no weights in {named}" if named else "",
+            remedy=str(err) if named else "Run: companion llm fetch",
+        )
+    return Check(
+        name="Language model",
+        status="ok",
+        required=True,
+        found=f"{file.name}, {file.stat().st_size / 10**6:.0f} MB",
+        remedy="",
+    )
+
+
+def check_port(port: int, *, host: str = "127.0.0.1") -> Check:
+    """Check that nothing listens on a port.
+
+    Parameters
+    ----------
+    port : int
+        From 1 to 65535.
+    host : str, default="127.0.0.1"
+        Address to listen on.
+    """
+    name = f"Port {port}"
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if sys.platform == "win32":
+                # Windows would otherwise share the port with its owner.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            else:
+                # As servers do: a server that ended a moment ago is no obstacle.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+            probe.listen(1)
+    except OSError as err:
+        taken = err.errno == errno.EADDRINUSE
+        return Check(
+            name=name,
+            status="problem",
+            required=True,
+            found=f"taken by another program on {host}"
+            if taken
+            else f"cannot be used on {host}: {err.strerror or err}",
+            remedy="Stop that program, or choose another port: "
+            "companion serve MODEL --port NUMBER, or set COMPANION_PORT."
+            if taken
+            else "Choose another address or a port above 1023: companion serve "
+            "MODEL --host ADDRESS --port NUMBER.",
+        )
+    return Check(
+        name=name, status="ok", required=True, found=f"free on {host}", remedy=""
+    )
+
+
+def check_folder(folder: str | Path) -> Check:
+    """Check that files can be written to a folder, by writing one.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        The folder; the file is removed at once.
+    """
+    place = Path(folder).absolute()
+    try:
+        with tempfile.TemporaryFile(dir=place) as probe:
+            probe.write(b"companion")
+            probe.flush()
+    except OSError as err:
+        return Check(
+            name="Folder",
+            status="problem",
+            required=True,
+            found=f"{place} cannot be written: {err.strerror or err}",
+            remedy="Change to a folder of your own and run this again.",
+        )
+    return Check(
+        name="Folder",
+        status="ok",
+        required=True,
+        found=f"{place} can be written",
+        remedy="",
+    )

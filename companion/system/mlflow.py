@@ -1,0 +1,51 @@
+"""Import MLflow so that it neither reports home nor fetches anything."""
+
+import os
+import warnings
+from types import ModuleType
+
+from companion.system.extras import require_libraries
+
+__all__ = ["load_mlflow"]
+
+# MLflow sends usage figures and fetches a catalogue of model prices unless
+# told not to. Who wants either sets the variable before.
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_MODEL_CATALOG_URI": "",
+}
+
+
+def load_mlflow(part: str) -> ModuleType:
+    """Import `mlflow` with `sklearn` and `pyfunc`; takes two to three seconds.
+
+    Parameters
+    ----------
+    part : str
+        What needs it, as the reader knows it: "`companion train`".
+
+    Returns
+    -------
+    module
+        `mlflow`.
+
+    Raises
+    ------
+    MissingExtraError
+        If a library of the extra `tracking` is not installed.
+    """
+    require_libraries(
+        part, "mlflow", "numpy", "pandas", "sklearn", "skops", extra="tracking"
+    )
+    for variable, value in _QUIET.items():
+        os.environ.setdefault(variable, value)
+    with warnings.catch_warnings():
+        # Its own modules warn of their own type hints while they load.
+        warnings.simplefilter("ignore")
+        import mlflow
+        import mlflow.pyfunc
+        import mlflow.sklearn
+
+    module: ModuleType = mlflow
+    return module

@@ -1,0 +1,250 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from companion.contract.columns import Column
+from companion.contract.refusals import MAX_ENTRIES, RefusedError
+from companion.contract.rows import Contract
+from companion.contract.signature import read_contract
+from companion.errors import ModelError
+
+TWO = Contract(
+    [
+        Column(name="temp_c", kind="double", lowest=-30.0, highest=50.0),
+        Column(name="days", kind="long"),
+    ]
+)
+GOOD = {"temp_c": 11.5, "days": 3}
+
+
+def refused(rows, contract=TWO, **options):
+    with pytest.raises(RefusedError) as caught:
+        contract.check(rows, **options)
+    # What is refused must be sayable in strict JSON.
+    json.dumps(caught.value.entries, allow_nan=False)
+    return caught.value
+
+
+def one_entry(rows, contract=TWO, **options):
+    error = refused(rows, contract, **options)
+    assert error.total == len(error.entries) == 1
+    return error.entries[0]
+
+
+def test_values_come_back_in_the_order_of_the_columns():
+    rows = [{"days": 3, "temp_c": 11.5}, {"temp_c": -30, "days": 0}]
+
+    assert TWO.check(rows) == [(11.5, 3), (-30, 0)]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "given"),
+    [
+        ({"temp_c": "warm"}, "wrong_type", "warm"),
+        ({"temp_c": True}, "wrong_type", True),
+        ({"temp_c": [1]}, "wrong_type", "a list of 1 values"),
+        ({"temp_c": {"a": 1}}, "wrong_type", "an object with 1 members"),
+        ({"temp_c": None}, "null", None),
+        ({"temp_c": float("nan")}, "not_finite", "NaN"),
+        ({"temp_c": float("inf")}, "not_finite", "Infinity"),
+        ({"temp_c": float("-inf")}, "not_finite", "-Infinity"),
+        ({"temp_c": 50.1}, "out_of_range", 50.1),
+        ({"temp_c": -31}, "out_of_range", -31),
+        ({"temp_c": 10**400}, "out_of_range", "a whole number of 1329 bits"),
+        ({"days": 3.0}, "wrong_type", 3.0),
+        ({"days": 2**63}, "out_of_range", "a whole number of 64 bits"),
+        ({"days": "3"}, "wrong_type", "3"),
+    ],
+)
+def test_a_value_is_refused_with_row_column_given_and_expected(change, reason, given):
+    column = next(iter(change))
+
+    entry = one_entry([GOOD, GOOD | change])
+
+    assert (entry["row"], entry["column"]) == (1, column)
+    assert (entry["reason"], entry["given"]) == (reason, given)
+    assert "number" in entry["expected"]
+    assert column in entry["detail"]
+
+
+def test_the_range_stands_in_what_is_expected():
+    entry = one_entry([GOOD | {"temp_c": 451}])
+
+    assert entry["expected"] == "a number, from -30 to 50"
+
+
+def test_a_missing_column_is_told_from_a_null():
+    entry = one_entry([{"days": 3}])
+
+    assert (entry["column"], entry["reason"]) == ("temp_c", "missing")
+
+
+def test_an_unknown_column_comes_with_the_name_that_was_meant():
+    error = refused([{"temp_C": 11.5, "days": 3}])
+
+    unknown, missing = error.entries
+    assert (unknown["column"], unknown["reason"]) == ("temp_C", "unknown")
+    assert 'Did you mean "temp_c"?' in unknown["detail"]
+    assert missing["reason"] == "missing"
+
+
+def test_a_row_that_is_no_object_is_refused():
+    entry = one_entry([GOOD, [11.5, 3]])
+
+    assert (entry["row"], entry["column"]) == (1, None)
+
+
+@pytest.mark.parametrize(("n", "reason"), [(0, "no_rows"), (4, "too_many_rows")])
+def test_the_number_of_rows_has_limits(n, reason):
+    entry = one_entry([GOOD] * n, max_rows=3)
+
+    assert (entry["reason"], entry["given"]) == (reason, n)
+    assert entry["expected"] == "from 1 to 3 rows"
+
+
+def test_all_errors_are_counted_and_the_first_hundred_are_told():
+    error = refused([{"temp_c": "x", "days": "y"}] * 200)
+
+    assert error.total == 400
+    assert len(error.entries) == MAX_ENTRIES == 100
+
+
+def test_a_long_value_is_told_in_short():
+    entry = one_entry([GOOD | {"temp_c": "x" * 10_000}])
+
+    assert len(entry["given"]) == 80
+
+
+ALL_KINDS = Contract(
+    [
+        Column(name="yes", kind="boolean"),
+        Column(name="small", kind="integer"),
+        Column(name="single", kind="float"),
+        Column(name="word", kind="string"),
+        Column(name="at", kind="datetime"),
+        Column(name="maybe", kind="double", required=False),
+    ]
+)
+ALL_GOOD = {"yes": True, "small": 1, "single": 1.5, "word": "a", "at": "2014-05-01"}
+
+
+def test_an_optional_value_may_be_absent_or_null():
+    absent, null = ALL_KINDS.check([ALL_GOOD, ALL_GOOD | {"maybe": None}])
+
+    assert absent[-1] is null[-1] is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"yes": 1},
+        {"yes": "true"},
+        {"small": 2**31},
+        {"small": True},
+        {"single": 3.5e38},
+        {"word": 5},
+        {"word": "a\x00b"},
+        {"word": "\ud800"},
+        {"at": 1398902400},
+        {"at": "yesterday"},
+        {"at": "2014-05-01T18:00:00+02:00"},
+        {"at": "1066-10-14"},
+        {"maybe": "x"},
+    ],
+)
+def test_each_type_refuses_what_its_model_could_not_read(change):
+    entry = one_entry([ALL_GOOD | change], ALL_KINDS)
+
+    assert entry["column"] == next(iter(change))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from([*ALL_GOOD, "maybe", "x"]), json_values)
+        | json_values,
+        max_size=3,
+    )
+)
+def test_any_json_is_either_accepted_or_refused_in_strict_json(rows):
+    try:
+        ALL_KINDS.check(rows)
+    except RefusedError as err:
+        json.dumps(err.entries, allow_nan=False).encode()
+        assert err.total >= len(err.entries) >= 1  # noqa: PT017 - both ends are fine
+
+
+@given(st.floats() | st.integers())
+def test_the_quick_and_the_thorough_check_agree_on_numbers(value):
+    """An optional column forces the thorough check."""
+    number = {"name": "a", "kind": "double", "lowest": -5.0, "highest": 5.0}
+    quick = Contract([Column(**number)])
+    thorough = Contract(
+        [Column(**number), Column(name="b", kind="long", required=False)]
+    )
+
+    def accepts(contract):
+        try:
+            contract.check([{"a": value}])
+        except RefusedError:
+            return False
+        return True
+
+    assert accepts(quick) == accepts(thorough) == (-5 <= value <= 5)
+
+
+def test_a_signature_of_mlflow_becomes_a_contract():
+    signature = json.dumps(
+        [
+            {"type": "double", "name": "temp_c", "required": True},
+            {"type": "string", "name": "word", "required": False},
+        ]
+    )
+
+    contract = read_contract(signature, {"temp_c": [0, 5]})
+
+    assert contract.columns == (
+        Column(name="temp_c", kind="double", lowest=0, highest=5),
+        Column(name="word", kind="string", required=False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("signature", "ranges", "words"),
+    [
+        ("{", None, "not a JSON list"),
+        (None, None, "not a JSON list"),
+        ("[1]", None, "not a JSON list"),
+        ("[]", None, "at least one"),
+        (
+            '[{"type": "double", "name": "a"}, {"type": "long", "name": "a"}]',
+            {},
+            "once",
+        ),
+        ('[{"type": "double"}]', None, "named columns"),
+        ('[{"type": "binary", "name": "a"}]', None, "named columns"),
+        ('[{"type": ["x"], "name": "a"}]', None, "named columns"),
+        ('[{"type": "double", "name": ["a"]}]', {}, "named columns"),
+        ('[{"type": "double", "name": "a"}]', [1, 2], "the ranges are"),
+        ('[{"type": "double", "name": "a"}]', {1: [0, 1], "b": 2}, "ranges for"),
+        ('[{"type": "tensor", "tensor-spec": {}}]', None, "pandas DataFrame"),
+        ('[{"type": "double", "name": "a"}]', {"b": [0, 1]}, r"ranges for \['b'\]"),
+        ('[{"type": "double", "name": "a"}]', {"a": [2, 1]}, "lowest and"),
+        ('[{"type": "double", "name": "a"}]', {"a": [0, float("nan")]}, "lowest and"),
+        ('[{"type": "string", "name": "a"}]', {"a": [0, 1]}, "lowest and"),
+        ('[{"type": "double", "name": "a"}]', {"a": "wide"}, "lowest and"),
+    ],
+)
+def test_a_signature_that_cannot_be_served_is_refused(signature, ranges, words):
+    with pytest.raises(ModelError, match=words):
+        read_contract(signature, ranges)

@@ -1,0 +1,232 @@
+"""`companion serve` as a program: start, signals, and what it leaves behind."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import closing
+
+import pytest
+
+from companion.errors import PortInUseError, SettingError
+from companion.serving.run.background import serve_in_background
+from companion.serving.run.server import listen
+from companion.store import count_waiting
+from companion.system.background import free_port
+
+ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
+BODY = json.dumps({"rows": [ROW]}).encode()
+
+
+@pytest.fixture
+def store(tmp_path):
+    return f"sqlite:///{tmp_path / 'log.db'}"
+
+
+@pytest.fixture
+def start(rain_model, store):
+    """Start a server; end whatever of it is left."""
+    servers = []
+
+    def start_one(*options):
+        server = serve_in_background(rain_model, store=store, options=options)
+        servers.append(server)
+        return server
+
+    yield start_one
+    for server in servers:
+        server.kill()
+
+
+def post(url):
+    request = urllib.request.Request(
+        f"{url}/predict", data=BODY, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def logged_ids(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "log.db")) as database:
+        return [row[0] for row in database.execute("SELECT id FROM predictions")]
+
+
+def half_a_request(url):
+    """Begin a request that is running until its second half comes."""
+    host, port = url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=20)
+    head = (
+        "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(BODY)}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + BODY[:10])
+    time.sleep(0.3)  # until a thread has taken it up
+    return connection
+
+
+def read_all(connection):
+    content = b""
+    with connection:
+        while chunk := connection.recv(65536):
+            content += chunk
+    return content
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "Ctrl-C"])
+def test_the_end_lets_running_requests_finish_and_leaves_nothing(
+    start, store, tmp_path, processes_with, how
+):
+    server = start("--workers", "2")
+    answered = post(server.url)["predictions"][0]["id"]
+    running = half_a_request(server.url)
+
+    if how == "SIGTERM":
+        os.kill(server.pid, signal.SIGTERM)
+    else:  # a terminal sends it to the whole group
+        os.killpg(server.pid, signal.SIGINT)
+    time.sleep(0.5)
+    running.sendall(BODY[10:])
+    last = read_all(running)
+
+    assert last.startswith(b"HTTP/1.1 200")
+    processes_with(store).wait_until_gone()
+    assert server.stop() == 0
+    last_id = json.loads(last.partition(b"\r\n\r\n")[2])["predictions"][0]["id"]
+    assert set(logged_ids(tmp_path)) == {answered, last_id}
+    assert count_waiting(store) == 0
+    assert "Traceback" not in server.output()
+
+
+def test_a_client_that_only_holds_its_connection_delays_nothing(start):
+    server = start()
+    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    connection.request("GET", "/health/live")
+    assert connection.getresponse().read() == b'{"live":true}'
+
+    began = time.monotonic()
+    code = server.stop()
+
+    connection.close()
+    assert code == 0
+    assert time.monotonic() - began < 10  # gunicorn alone: 15 to 30 seconds
+
+
+def test_it_says_where_it_listens_and_how_to_stop_it(start, store):
+    server = start()
+    server.stop()
+
+    said = server.output()
+    assert f"Serving rain, version 3, on {server.url}" in said
+    assert store in said
+    assert "Ctrl-C" in said
+
+
+def test_what_a_killed_arbiter_leaves_ends_by_itself_and_is_in_the_log(
+    start, store, tmp_path, processes_with
+):
+    server = start()
+    answered = [post(server.url)["predictions"][0]["id"] for _ in range(5)]
+
+    os.kill(server.pid, signal.SIGKILL)
+
+    processes_with(store).wait_until_gone()
+    assert sorted(logged_ids(tmp_path)) == sorted(answered)
+
+
+def test_a_killed_worker_and_a_killed_shipper_are_replaced(
+    start, store, tmp_path, processes_with
+):
+    server = start()
+    processes = processes_with(store)
+    (worker,) = processes.workers(server.pid)
+    shipper = processes.shipper(server.pid)
+    time.sleep(5)  # a shipper that ends sooner is not started again at once
+
+    os.kill(worker, signal.SIGKILL)
+    os.kill(shipper, signal.SIGKILL)
+    answered = post(server.url)["predictions"][0]["id"]
+
+    deadline = time.monotonic() + 20
+    while not (
+        (tmp_path / "log.db").exists() and answered in set(logged_ids(tmp_path))
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert processes.shipper(server.pid) != shipper
+
+
+def test_a_new_server_ships_what_a_killed_one_left(
+    start, store, tmp_path, processes_with
+):
+    first = start()
+    answered = post(first.url)["predictions"][0]["id"]
+    os.kill(processes_with(store).shipper(first.pid), signal.SIGKILL)
+    os.killpg(first.pid, signal.SIGKILL)
+    processes_with(store).wait_until_gone()
+
+    start().stop()
+
+    assert logged_ids(tmp_path) == [answered]
+
+
+def run_serve(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "companion", "serve", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_server_with_one_sentence(
+    rain_model, store, tmp_path, processes_with
+):
+    import shutil
+
+    broken = shutil.copytree(rain_model, tmp_path / "broken")
+    (broken / "model.skops").write_bytes(b"not a model")
+
+    done = run_serve(broken, "--store", store, "--port", free_port())
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (sentence,) = done.stderr.strip().splitlines()
+    assert sentence.startswith(f"Error: The model in {broken} cannot be loaded")
+    processes_with(store).wait_until_gone()
+
+
+def test_a_port_that_is_taken_is_said_before_anything_starts(
+    rain_model, store, tmp_path
+):
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        done = run_serve(rain_model, "--store", store, "--port", port)
+
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"Error: Another program listens on port {port} of 127.0.0.1. Stop it, or "
+        f"choose another port, such as --port {port + 1}."
+    )
+    assert not (tmp_path / "log.db").exists()
+
+
+def test_a_port_is_taken_once():
+    with (
+        listen("127.0.0.1", 0) as taken,
+        pytest.raises(PortInUseError, match="Another program listens"),
+    ):
+        listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_an_address_of_another_machine_is_refused():
+    with pytest.raises(SettingError, match="cannot be listened on"):
+        listen("192.0.2.1", 0)  # RFC 5737: an address for documentation
+    with pytest.raises(SettingError, match="not an address"):
+        listen("no such host", 0)
