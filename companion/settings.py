@@ -1,14 +1,16 @@
 """Every setting of the package: its environment variable and its default.
 
-A command's option wins over the environment variable, the variable over the
-default. Nothing is read from files. The book's page of commands lists them
-all, and a test compares the two.
+What is given, by a command's option or a function's argument, wins over the
+environment variable, and the variable over the default. Nothing is read from
+files. The book's page of commands lists them all, and a test compares the two.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["SETTINGS", "Setting"]
+__all__ = ["SETTINGS", "Setting", "StorePlace", "resolve_setting", "resolve_store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +46,8 @@ SETTINGS: Mapping[str, Setting] = {
         variable="COMPANION_JOURNAL",
         default=None,
         meaning=(
-            "Folder of the journal. Default: beside the SQLite file, "
-            "`companion.db.journal`."
+            "Folder of the journal, for one store only. Default: beside the SQLite "
+            "file, `companion.db.journal`."
         ),
     ),
     "host": Setting(
@@ -122,3 +124,72 @@ SETTINGS: Mapping[str, Setting] = {
         has_option=False,
     ),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorePlace:
+    """Where the log is kept; `resolve_store` makes one.
+
+    Attributes
+    ----------
+    url : str
+        SQLAlchemy address of the database. It may hold a password.
+    journal : Path or None
+        Folder of the journal; None: the one that belongs to the store.
+    """
+
+    url: str
+    journal: Path | None
+
+
+def resolve_setting(name: str, given: object = None) -> str | None:
+    """Find the value of a setting: given, else the environment, else the default.
+
+    Parameters
+    ----------
+    name : str
+        A key of `SETTINGS`.
+    given : object, optional
+        The value of an option or an argument; None if it was not given.
+
+    Returns
+    -------
+    str or None
+        The value as text; None if nothing says one. An empty variable counts as
+        not set.
+    """
+    if given is not None:
+        return str(given)
+    setting = SETTINGS[name]
+    return os.environ.get(setting.variable) or setting.default
+
+
+def resolve_store(
+    store: str | None = None, journal: str | Path | None = None
+) -> StorePlace:
+    """Find the store and its journal, the same for all who write or read the log.
+
+    Parameters
+    ----------
+    store : str, optional
+        SQLAlchemy address; by default ``COMPANION_STORE``, and without that
+        ``sqlite:///companion.db``.
+    journal : str or Path, optional
+        Folder; by default ``COMPANION_JOURNAL``.
+
+    Returns
+    -------
+    StorePlace
+        Each of the two is found on its own: a given store leaves the
+        environment's journal as it is.
+
+    Examples
+    --------
+    >>> resolve_store("sqlite:///other.db", "waiting").url
+    'sqlite:///other.db'
+    """
+    folder = resolve_setting("journal", journal)
+    return StorePlace(
+        url=resolve_setting("store", store) or "",
+        journal=Path(folder) if folder else None,
+    )

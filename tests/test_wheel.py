@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from companion import __version__
-from companion.system.background import free_port
+from companion.system import free_port
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"

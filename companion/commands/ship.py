@@ -1,8 +1,6 @@
 """`companion ship`: bring what waits in the journal into the database."""
 
-import contextlib
 import logging
-import os
 import signal
 import sys
 import threading
@@ -13,6 +11,7 @@ import click
 from companion.commands._options import journal_option, store_option
 from companion.errors import SettingError
 from companion.store import Shipper, ShipReport, follow, ship
+from companion.system.parents import watch_stdin
 
 __all__ = ["command"]
 
@@ -93,13 +92,7 @@ def _stop_at_end_of_input() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
-    def wait() -> None:
-        with contextlib.suppress(OSError):  # closed from the start is an end too
-            while os.read(0, 4096):
-                pass
-        stop.set()
-
-    threading.Thread(target=wait, name="end-of-input", daemon=True).start()
+    watch_stdin(stop.set)
     return stop
 
 

@@ -11,7 +11,6 @@ Lab 1.
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,30 +24,11 @@ from typing import Self
 
 from companion.errors import StartError
 
-__all__ = ["BackgroundProcess", "free_port", "start_background"]
+__all__ = ["BackgroundProcess", "start_background"]
 
 _POLL_S = 0.05
 _GUARD_PATIENCE_S = 5.0  # a guard follows its program within milliseconds
 _OUTPUT_TAIL = 2_000  # characters of output that an error message repeats
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """Find a port that nothing listens on at this moment.
-
-    Parameters
-    ----------
-    host : str, default="127.0.0.1"
-        Address that the port is wanted on.
-
-    Returns
-    -------
-    int
-        A port number above 1023.
-    """
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def start_background(

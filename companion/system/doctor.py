@@ -6,10 +6,8 @@ installer left, so a check takes milliseconds and works without any extra.
 `companion doctor` prints the records. Introduced on the book's set-up page.
 """
 
-import errno
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from companion.errors import WeightsError
+from companion.errors import PortInUseError, SettingError, WeightsError
 from companion.llm.local.weights import find_weights
 from companion.settings import SETTINGS
 from companion.system.libraries import EXTRAS, Library, find_version
+from companion.system.ports import take_port
 
 __all__ = [
     "Check",
@@ -301,29 +300,24 @@ def check_port(port: int, *, host: str = "127.0.0.1") -> Check:
     """
     name = f"Port {port}"
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            if sys.platform == "win32":
-                # Windows would otherwise share the port with its owner.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-            else:
-                # As servers do: a server that ended a moment ago is no obstacle.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            probe.listen(1)
-    except OSError as err:
-        taken = err.errno == errno.EADDRINUSE
+        take_port(host, port).close()
+    except PortInUseError:
         return Check(
             name=name,
             status="problem",
             required=True,
-            found=f"taken by another program on {host}"
-            if taken
-            else f"cannot be used on {host}: {err.strerror or err}",
+            found=f"taken by another program on {host}",
             remedy="Stop that program, or choose another port: "
-            "companion serve MODEL --port NUMBER, or set COMPANION_PORT."
-            if taken
-            else "Choose another address or a port above 1023: companion serve "
+            "companion serve MODEL --port NUMBER, or set COMPANION_PORT.",
+        )
+    except SettingError as err:
+        reason = getattr(err.__cause__, "strerror", None) or err
+        return Check(
+            name=name,
+            status="problem",
+            required=True,
+            found=f"cannot be used on {host}: {reason}",
+            remedy="Choose another address or a port above 1023: companion serve "
             "MODEL --host ADDRESS --port NUMBER.",
         )
     return Check(

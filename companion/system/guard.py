@@ -12,9 +12,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
+
+from companion.system.parents import watch_stdin
 
 _PATIENCE_S = 10.0
 # CREATE_NEW_PROCESS_GROUP: a group of its own, so that it can be asked to end.
@@ -37,19 +38,14 @@ def main(log: Path, command: list[str]) -> int:
         return 127
     sys.stdout.write(f"{program.pid}\n")
     sys.stdout.flush()
-    watcher = threading.Thread(target=_end_with_pipe, args=(program, log), daemon=True)
-    watcher.start()
+    watch_stdin(lambda: _end(program, log))
     code: int = program.wait()
     _kill_rest(program.pid)
     # As a shell says it: a process cannot end with a negative code itself.
     return code if code >= 0 else 128 - code
 
 
-def _end_with_pipe(program: subprocess.Popen[bytes], log: Path) -> None:
-    # os.read, not sys.stdin: a thread inside the buffered reader would hold its
-    # lock when the interpreter ends.
-    while os.read(0, 1024):
-        pass
+def _end(program: subprocess.Popen[bytes], log: Path) -> None:
     with contextlib.suppress(OSError):
         log.unlink()  # nobody is left to read it
     with contextlib.suppress(OSError):

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from companion.system.background import free_port, start_background
+from companion.system import free_port, start_background
 
 __all__ = ["run"]
 

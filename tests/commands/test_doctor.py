@@ -8,7 +8,7 @@ import pytest
 
 from companion.cli import main
 from companion.commands import doctor
-from companion.system.background import free_port
+from companion.system import free_port
 from companion.system.doctor import Check
 
 FINE = Check(name="Git", status="ok", required=True, found="2.47", remedy="")

@@ -1,9 +1,9 @@
 import pytest
 
 from companion.cli import main
-from companion.serving.run.server import listen
 from companion.settings import SETTINGS
-from companion.system.background import free_port
+from companion.system import free_port
+from companion.system.ports import take_port
 
 OPTIONS = ("host", "port", "workers", "threads", "store", "journal")
 OPTIONS += ("max-rows", "max-body", "log-failure")
@@ -64,7 +64,7 @@ def test_a_missing_folder_of_the_store_is_said_before_anything_starts(
 ):
     store = f"sqlite:///{tmp_path / 'nowhere' / 'log.db'}"
 
-    with listen("127.0.0.1", 0) as taken:  # what goes on too far ends there
+    with take_port("127.0.0.1", 0) as taken:  # what goes on too far ends there
         port = str(taken.getsockname()[1])
         code = main(["serve", str(rain_model), "--store", store, "--port", port])
 
@@ -83,7 +83,7 @@ def test_a_missing_driver_of_the_store_is_said_before_anything_starts(
     monkeypatch.setitem(sys.modules, "psycopg", None)  # cannot be imported
     store = "postgresql://u:secret@host/x"
 
-    with listen("127.0.0.1", 0) as taken:  # what goes on too far ends there
+    with take_port("127.0.0.1", 0) as taken:  # what goes on too far ends there
         port = str(taken.getsockname()[1])
         code = main(["serve", str(rain_model), "--store", store, "--port", port])
 

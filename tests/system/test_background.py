@@ -8,7 +8,7 @@ import time
 import pytest
 
 from companion.errors import StartError
-from companion.system.background import free_port, start_background
+from companion.system import free_port, start_background
 
 WEB_SERVER = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1"]
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")

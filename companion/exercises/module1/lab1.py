@@ -177,7 +177,7 @@ def _example_log() -> Iterator["sqlite3.Connection"]:
 
 
 def _check_wait(answer: object) -> Verdict:
-    from companion.system.background import free_port
+    from companion.system import free_port
 
     if not callable(answer):
         return not_yet(

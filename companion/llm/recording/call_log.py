@@ -6,14 +6,12 @@ the prompt.
 """
 
 import logging
-import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from companion.errors import JournalError
-from companion.settings import SETTINGS
+from companion.settings import resolve_store
 from companion.store import Journal, LLMCall, journal_folder
+from companion.store.journal.losses import LossCounter
 
 __all__ = ["CallLog"]
 
@@ -25,12 +23,8 @@ class CallLog:
 
     Parameters
     ----------
-    store : str, optional
-        Address of the store; by default ``COMPANION_STORE``, and without that
-        ``sqlite:///companion.db``.
-    journal : str or Path, optional
-        Folder of the journal; by default the one that belongs to `store`, or,
-        where that was not given either, ``COMPANION_JOURNAL``.
+    store, journal
+        As in `companion.settings.resolve_store`.
 
     Attributes
     ----------
@@ -38,26 +32,26 @@ class CallLog:
         Address of the store.
     folder : Path
         Folder of the journal.
-    lost : int
-        Calls that could not be written since the log was made.
 
     Raises
     ------
     SettingError
-        If the address is none.
+        If the URL is not a valid store address.
     """
 
     def __init__(
         self, store: str | None = None, journal: str | Path | None = None
     ) -> None:
-        if store is None:
-            store = _setting("store") or ""
-            journal = journal or _setting("journal")
-        self.store = store
-        self.lost = 0
+        self.store = resolve_store(store).url
         self._journal = Journal(journal_folder(store, journal))
-        self._failing = False
-        self._lock = threading.Lock()
+        self._losses = LossCounter(
+            _logger, "Calls to language models are not recorded from now on: %s"
+        )
+
+    @property
+    def lost(self) -> int:
+        """Calls that could not be written since the log was made."""
+        return self._losses.lost
 
     @property
     def folder(self) -> Path:
@@ -83,8 +77,7 @@ class CallLog:
         except Exception as err:  # noqa: BLE001 - what watches must not break
             self.note_loss(err)
             return None
-        with self._lock:
-            self._failing = False
+        self._losses.note_success()
         return record
 
     def note_loss(self, err: Exception) -> None:
@@ -95,21 +88,8 @@ class CallLog:
         err : Exception
             Why it could not.
         """
-        with self._lock:
-            is_news, self._failing = not self._failing, True
-            self.lost += 1
-        if is_news:
-            # Other errors may quote what people wrote.
-            reason = err if isinstance(err, JournalError) else type(err).__name__
-            _logger.error(
-                "Calls to language models are not recorded from now on: %s", reason
-            )
+        self._losses.note_loss(err)
 
     def close(self) -> None:
         """Let go of the journal's file; a later call begins a new one."""
         self._journal.close()
-
-
-def _setting(name: str) -> str | None:
-    setting = SETTINGS[name]
-    return os.environ.get(setting.variable) or setting.default

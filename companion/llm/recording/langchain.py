@@ -52,7 +52,8 @@ class Recorder(BaseCallbackHandler):
         Address of the store; by default ``COMPANION_STORE``, and without that
         ``sqlite:///companion.db``.
     journal : str or Path, optional
-        Folder of the journal; by default the one that belongs to the store.
+        Folder of the journal; by default ``COMPANION_JOURNAL``, and without that
+        the one that belongs to the store.
     longest_s : float, default=3600
         After so many seconds a call whose end nobody told of counts as given up.
 

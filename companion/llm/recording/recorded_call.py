@@ -49,7 +49,8 @@ def record_call(
         Address of the store; by default ``COMPANION_STORE``, and without that
         ``sqlite:///companion.db``.
     journal : str or Path, optional
-        Folder of the journal; by default the one that belongs to the store.
+        Folder of the journal; by default ``COMPANION_JOURNAL``, and without that
+        the one that belongs to the store.
 
     Returns
     -------

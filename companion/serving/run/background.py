@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from companion.settings import SETTINGS
-from companion.system.background import BackgroundProcess, free_port, start_background
+from companion.system.background import BackgroundProcess, start_background
+from companion.system.ports import free_port
 
 __all__ = ["serve_in_background"]
 

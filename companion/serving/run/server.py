@@ -4,28 +4,24 @@ Everything that can be wrong before the first request is said before anything
 starts: the folder, the port, the address of the store and what it needs.
 """
 
-import errno
 import logging
-import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from companion.errors import PortInUseError, SettingError
 from companion.serving.models.folder import ModelFolder, read_model_folder
 from companion.serving.run.shipper import ShipperProcess
 from companion.store import journal_folder
 from companion.store.sql.address import parse_store_url, public_name
 from companion.store.sql.database import Database
 from companion.system.extras import require_libraries
+from companion.system.ports import take_port
 
 if TYPE_CHECKING:
     from flask import Flask
 
-__all__ = ["ServerConfig", "listen", "serve"]
-
-_BACKLOG = 512
+__all__ = ["ServerConfig", "serve"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +113,7 @@ def serve(config: ServerConfig) -> None:
     Database(config.store).close()  # connects nowhere, but says what is missing
     runner = "waitress" if sys.platform == "win32" else "gunicorn"
     require_libraries("`companion serve`", runner, extra="serving")
-    listener = listen(config.host, config.port)
+    listener = take_port(config.host, config.port)
     shipper = ShipperProcess(config.store, journal)
     greeting = _greeting(config, folder, listener.getsockname()[1])
     logging.basicConfig(
@@ -131,59 +127,6 @@ def serve(config: ServerConfig) -> None:
         from companion.serving.run.gunicorn import serve_with_gunicorn
 
         serve_with_gunicorn(config, folder, listener, shipper, greeting)
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take a port, so that nobody else can have it.
-
-    Parameters
-    ----------
-    host : str
-        Name or address of this machine.
-    port : int
-        Number of the port; 0 takes one that is free.
-
-    Returns
-    -------
-    socket.socket
-        Bound, not yet listening.
-
-    Raises
-    ------
-    PortInUseError
-        If another program listens there.
-    SettingError
-        If this machine has no such address, or does not give that port away.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except OSError as err:
-        raise SettingError(
-            f"{host!r} is not an address of this machine: {err.strerror}. Give "
-            "--host 127.0.0.1 for this machine only, or 0.0.0.0 for its network."
-        ) from err
-    listener = socket.socket(family, kind, protocol)
-    if sys.platform != "win32":
-        # Windows would let two servers share the port; elsewhere this only
-        # skips the pause after a server has ended.
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except OSError as err:
-        listener.close()
-        if err.errno == errno.EADDRINUSE:
-            raise PortInUseError(
-                f"Another program listens on port {port} of {host}. Stop it, or "
-                f"choose another port, such as --port {port + 1}."
-            ) from err
-        raise SettingError(
-            f"Port {port} of {host!r} cannot be listened on: {err.strerror}. Choose "
-            "a port above 1023 and an address of this machine."
-        ) from err
-    return listener
 
 
 def _greeting(config: ServerConfig, folder: ModelFolder, port: int) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from companion.errors import SettingError
+from companion.settings import resolve_store
 
 __all__ = ["journal_folder", "parse_store_url", "public_name"]
 
@@ -140,35 +141,35 @@ def public_name(url: URL) -> str:
     return shown.render_as_string()
 
 
-def journal_folder(store_url: str, folder: str | Path | None = None) -> Path:
-    """Return the folder of the journal that belongs to a store.
+def journal_folder(store: str | None = None, journal: str | Path | None = None) -> Path:
+    """Return the folder of the journal of a store.
 
     Parameters
     ----------
-    store_url : str
-        Address of the store.
-    folder : str or Path, optional
-        A folder that was asked for; it wins.
+    store, journal
+        As in `companion.settings.resolve_store`.
 
     Returns
     -------
     Path
-        `folder`; else for a SQLite file the folder beside it that adds
-        ``.journal`` to its name; else a folder of this user, one per address.
+        The folder that was given or that the environment names; else for an
+        SQLite file the folder beside it that adds ``.journal`` to its name;
+        else a folder of this user, one per address.
 
     Raises
     ------
     SettingError
-        If the address is none.
+        If the URL is not a valid store address.
 
     Examples
     --------
     >>> journal_folder("sqlite:///companion.db").name
     'companion.db.journal'
     """
-    if folder is not None:
-        return Path(folder).absolute()
-    url = parse_store_url(store_url)
+    place = resolve_store(store, journal)
+    if place.journal is not None:
+        return place.journal.absolute()
+    url = parse_store_url(place.url)
     if url.get_backend_name() == "sqlite":
         return Path(f"{url.database}.journal")
     digest = hashlib.sha256(public_name(url).encode()).hexdigest()[:16]

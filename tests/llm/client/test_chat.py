@@ -20,8 +20,7 @@ from companion.errors import (
 )
 from companion.llm import chat_model
 from companion.llm.client.addresses import check_url, is_loopback, public_url
-from companion.system import extras
-from companion.system.background import free_port
+from companion.system import extras, free_port
 
 ANSWER = {
     "id": "1",

@@ -15,7 +15,7 @@ import pytest
 from companion.llm import local_model
 from companion.llm.local.model import running_server
 from companion.llm.local.registry import start_lock
-from companion.system.background import free_port
+from companion.system import free_port
 
 pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals"),

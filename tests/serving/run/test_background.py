@@ -7,7 +7,7 @@ import pytest
 from companion.errors import StartError
 from companion.serving import serve_in_background
 from companion.store import read_predictions
-from companion.system.background import free_port
+from companion.system import free_port
 
 
 def test_a_served_model_answers_logs_and_ends_with_the_block(rain_model, tmp_path):

@@ -14,7 +14,7 @@ import time
 from contextlib import closing
 
 from companion.store import count_waiting, ship
-from companion.system.background import free_port
+from companion.system import free_port
 
 CONNECTIONS = 8
 # Who dies: the whole group and the shipper too, the group, the arbiter alone,

@@ -14,11 +14,10 @@ from contextlib import closing
 
 import pytest
 
-from companion.errors import PortInUseError, SettingError
 from companion.serving.run.background import serve_in_background
-from companion.serving.run.server import listen
 from companion.store import count_waiting
-from companion.system.background import free_port
+from companion.system import free_port
+from companion.system.ports import take_port
 
 ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
 BODY = json.dumps({"rows": [ROW]}).encode()
@@ -205,7 +204,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_server_with_one_sentence(
 def test_a_port_that_is_taken_is_said_before_anything_starts(
     rain_model, store, tmp_path
 ):
-    with listen("127.0.0.1", 0) as taken:
+    with take_port("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         done = run_serve(rain_model, "--store", store, "--port", port)
 
@@ -215,18 +214,3 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(
         f"choose another port, such as --port {port + 1}."
     )
     assert not (tmp_path / "log.db").exists()
-
-
-def test_a_port_is_taken_once():
-    with (
-        listen("127.0.0.1", 0) as taken,
-        pytest.raises(PortInUseError, match="Another program listens"),
-    ):
-        listen("127.0.0.1", taken.getsockname()[1])
-
-
-def test_an_address_of_another_machine_is_refused():
-    with pytest.raises(SettingError, match="cannot be listened on"):
-        listen("192.0.2.1", 0)  # RFC 5737: an address for documentation
-    with pytest.raises(SettingError, match="not an address"):
-        listen("no such host", 0)

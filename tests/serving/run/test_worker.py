@@ -13,7 +13,7 @@ import pytest
 
 from companion.errors import ModelError
 from companion.serving.run.gunicorn import FailureReport
-from companion.system.background import free_port, start_background
+from companion.system import free_port, start_background
 
 WORD = "hunter2"  # stands for a password
 HEAD = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
