@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from companion.commands._options import journal_option, setting_option, store_option
+from companion.system.extras import require_libraries
 
 __all__ = ["command"]
 
@@ -49,6 +50,7 @@ def command(
     Ctrl-C and SIGTERM let running requests finish. After a crash the next start
     brings what waits in the journal into the store, and so does `companion ship`.
     """
+    require_libraries("`companion serve`", "flask", "numpy", "yaml", extra="serving")
     from companion.serving.run.server import ServerConfig, serve
 
     serve(

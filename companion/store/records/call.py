@@ -9,17 +9,18 @@ Unknown is not zero: a count that nobody told is None, here and in the table.
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from companion.errors import SettingError
 from companion.store.records.fields import (
+    check_extra,
     check_json,
     check_number,
     check_text,
     check_time,
-    read_time_field,
+    read_fields,
 )
 from companion.store.times import format_time
 
@@ -71,7 +72,10 @@ class LLMCall:
         Why the model stopped, in its own word: ``stop``, ``length``,
         ``tool_calls``, ...
     error : str or None
-        Kind and words of the failure.
+        Kind and message of the failure.
+    extra : dict or None
+        Fields that another version of the package wrote and this one does not
+        know, by name.
 
     Raises
     ------
@@ -87,8 +91,7 @@ class LLMCall:
     prompt: list[dict[str, Any]]
     completion: str
     outcome: str
-    # From here on None means unknown. A field of a later version goes here too,
-    # so that lines which an older version left in a journal can be read.
+    # From here on None means unknown. A field of a later version goes here too.
     input_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
@@ -96,6 +99,7 @@ class LLMCall:
     first_token_ms: float | None = None
     finish_reason: str | None = None
     error: str | None = None
+    extra: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check_text("id", self.id)
@@ -113,6 +117,7 @@ class LLMCall:
             _check_tokens(name, getattr(self, name))
         for name in ("latency_ms", "first_token_ms"):
             self._check_span(name)
+        check_extra(self.extra)
 
     def to_json(self) -> dict[str, Any]:
         """Return the row with values that JSON knows.
@@ -123,17 +128,17 @@ class LLMCall:
             Field name to value; `created_at` as text.
         """
         row = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {**row, "created_at": format_time(self.created_at)}
+        extra = row.pop("extra") or {}
+        return {**row, "created_at": format_time(self.created_at), **extra}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
-        """Build the record from what `to_json` returned, in this version or before.
+        """Build the record from what `to_json` returned.
 
         Parameters
         ----------
         row : mapping
-            Field name to value. Fields that may be unknown may be missing; a
-            field that this version does not know is refused.
+            Field name to value, as this or another version wrote it.
 
         Returns
         -------
@@ -143,16 +148,9 @@ class LLMCall:
         Raises
         ------
         SettingError
-            If a field is missing, unknown or of another kind.
+            If a field is missing or of another kind.
         """
-        known = {field.name: field.default is MISSING for field in fields(cls)}
-        needed = {name for name, is_needed in known.items() if is_needed}
-        if not needed <= row.keys() <= known.keys():
-            raise SettingError(
-                f"a row of {cls.table} has the fields {sorted(needed)} and may have "
-                f"{sorted(known.keys() - needed)}, got {sorted(row)!s:.300}"
-            )
-        return cls(**{**row, "created_at": read_time_field(row["created_at"])})
+        return cls(**read_fields(cls, row))
 
     def _clean_prompt(self) -> None:
         prompt: object = self.prompt

@@ -1,16 +1,29 @@
-"""What the values of every record must be: text, number, moment, JSON.
+"""What the fields of every record share: their checks, and their way to JSON.
 
 A check that fails raises SettingError with the field's name and what was given.
+
+Versions of the package may meet in one journal. So a field that came later is
+optional, and None where an older version wrote the line; a field that this
+version does not know is kept in the record's `extra`.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from companion.errors import SettingError
 from companion.store.times import read_time
 
-__all__ = ["check_json", "check_number", "check_text", "check_time", "read_time_field"]
+__all__ = [
+    "check_extra",
+    "check_json",
+    "check_number",
+    "check_text",
+    "check_time",
+    "read_fields",
+]
 
 # Long enough for any name; short enough for an index row of PostgreSQL.
 _LONGEST_TEXT = 200
@@ -94,8 +107,47 @@ def _items(name: str, value: object) -> Iterable[tuple[object, object]]:
     return value.items()
 
 
-def read_time_field(value: object) -> datetime:
-    """Read a moment as a journal line holds it."""
-    if not isinstance(value, str):
-        raise SettingError(f"created_at must be a text, got {value!r:.80}")
-    return read_time(value)
+def check_extra(extra: object) -> None:
+    """Refuse what is neither None nor an object that JSON can hold."""
+    if extra is None:
+        return
+    if not isinstance(extra, dict):
+        raise SettingError(f"extra must be a dict or None, got {extra!r:.80}")
+    check_json("extra", extra)
+
+
+def read_fields(kind: Any, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Sort what a journal line holds into the arguments of a record's class.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass with the fields `created_at` and `extra`.
+    row : mapping
+        Field name to value, as this or another version wrote it.
+
+    Returns
+    -------
+    dict
+        Argument name to value; what this version does not know is in `extra`.
+
+    Raises
+    ------
+    SettingError
+        If a field that every version writes is missing, or the time is none.
+    """
+    known = {field.name: field.default is MISSING for field in fields(kind)}
+    del known["extra"]
+    missing = [
+        name for name, is_needed in known.items() if is_needed and name not in row
+    ]
+    if missing:
+        raise SettingError(
+            f"a row of {kind.table} lacks {missing}, it has {sorted(row)!s:.300}"
+        )
+    values = {name: row[name] for name in known if name in row}
+    extra = {name: value for name, value in row.items() if name not in known}
+    created_at = row["created_at"]
+    if not isinstance(created_at, str):
+        raise SettingError(f"created_at must be a text, got {created_at!r:.80}")
+    return {**values, "created_at": read_time(created_at), "extra": extra or None}

@@ -6,17 +6,18 @@ record is built.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from companion.errors import SettingError
 from companion.store.records.fields import (
+    check_extra,
     check_json,
     check_number,
     check_text,
     check_time,
-    read_time_field,
+    read_fields,
 )
 from companion.store.times import format_time
 
@@ -47,6 +48,9 @@ class Prediction:
     latency_ms : float
         Time that the checks of its request and the model took together, without
         reading the request and writing the record, in milliseconds; >= 0.
+    extra : dict or None
+        Fields that another version of the package wrote and this one does not
+        know, by name.
 
     Raises
     ------
@@ -64,6 +68,8 @@ class Prediction:
     inputs: dict[str, Any]
     value: float
     latency_ms: float
+    # A field of a later version is optional, and goes above this one.
+    extra: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check_text("id", self.id)
@@ -81,6 +87,7 @@ class Prediction:
         object.__setattr__(self, "latency_ms", float(self.latency_ms))
         if self.latency_ms < 0:
             raise SettingError(f"latency_ms must be >= 0, got {self.latency_ms!r}")
+        check_extra(self.extra)
 
     def to_json(self) -> dict[str, Any]:
         """Return the row with values that JSON knows.
@@ -99,6 +106,7 @@ class Prediction:
             "inputs": self.inputs,
             "value": self.value,
             "latency_ms": self.latency_ms,
+            **(self.extra or {}),
         }
 
     @classmethod
@@ -108,7 +116,7 @@ class Prediction:
         Parameters
         ----------
         row : mapping
-            Field name to value, all fields and no others.
+            Field name to value, as this or another version wrote it.
 
         Returns
         -------
@@ -118,12 +126,6 @@ class Prediction:
         Raises
         ------
         SettingError
-            If a field is missing, unknown or of another kind.
+            If a field is missing or of another kind.
         """
-        expected = {field.name for field in fields(cls)}
-        if row.keys() != expected:
-            raise SettingError(
-                f"a row of {cls.table} has the fields {sorted(expected)}, "
-                f"got {sorted(row)!s:.200}"
-            )
-        return cls(**{**row, "created_at": read_time_field(row["created_at"])})
+        return cls(**read_fields(cls, row))

@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     inspect,
     select,
+    text,
 )
 
 from companion.errors import StoreError
@@ -84,8 +85,18 @@ def _add_llm_calls(connection: Connection) -> None:
     calls.create(connection)
 
 
+def _add_extra(connection: Connection) -> None:
+    # Both databases call the type so.
+    connection.execute(text("ALTER TABLE predictions ADD COLUMN extra JSON"))
+    connection.execute(text("ALTER TABLE llm_calls ADD COLUMN extra JSON"))
+
+
 # The number of a step is its place in the list, from 1.
-MIGRATIONS: Sequence[Migration] = (_begin_with_predictions, _add_llm_calls)
+MIGRATIONS: Sequence[Migration] = (
+    _begin_with_predictions,
+    _add_llm_calls,
+    _add_extra,
+)
 
 
 def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> None:

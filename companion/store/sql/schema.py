@@ -78,6 +78,7 @@ PREDICTIONS = Table(
     Column("inputs", JSON, nullable=False),
     Column("value", Float(53), nullable=False),
     Column("latency_ms", Float(53), nullable=False),
+    Column("extra", JSON(none_as_null=True)),
     Index("predictions_by_time", "created_at"),
     Index("predictions_by_model", "model_name", "model_version", "created_at"),
 )
@@ -98,6 +99,7 @@ LLM_CALLS = Table(
     Column("first_token_ms", Float(53)),
     Column("finish_reason", String),
     Column("error", String),
+    Column("extra", JSON(none_as_null=True)),
     Index("llm_calls_by_time", "created_at"),
     Index("llm_calls_by_model", "model", "created_at"),
 )

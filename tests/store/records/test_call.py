@@ -145,20 +145,12 @@ def test_a_line_of_an_older_version_is_read_though_it_lacks_what_came_later():
     assert read == replace(CALL, cached_tokens=None, first_token_ms=None)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda row: row.pop("prompt"),
-        lambda row: row.pop("outcome"),
-        lambda row: row.update(cost_usd=0.1),
-    ],
-    ids=["no prompt", "no outcome", "a field of a later version"],
-)
-def test_a_line_that_is_no_whole_call_is_refused_in_words(change):
+@pytest.mark.parametrize("field", ["id", "created_at", "prompt", "outcome"])
+def test_a_line_that_is_no_whole_call_is_refused_in_words(field):
     row = json.loads(encode_record(CALL))
-    change(row)
+    del row[field]
 
-    with pytest.raises(SettingError, match="a row of llm_calls has the fields"):
+    with pytest.raises(SettingError, match=rf"a row of llm_calls lacks \['{field}'\]"):
         decode_record(json.dumps(row).encode())
 
 

@@ -113,8 +113,9 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
     assert done == [
         (1, "begin_with_predictions"),
         (2, "add_llm_calls"),
-        (3, "add_note"),
-        (4, "fill_note"),
+        (3, "add_extra"),
+        (4, "add_note"),
+        (5, "fill_note"),
     ]
     [(late,)] = read_all(
         database, "SELECT CAST(max(applied_at) AS VARCHAR(26)) FROM schema_migrations"
