@@ -12,6 +12,7 @@
     ├── LanguageModelError    a language model does not answer, or refuses a call
     │   └── PromptTooLongError   a prompt does not fit into the model's context
     ├── StoreError            the log cannot be read or written
+    │   ├── NoLogError        there is no log yet where one is to be read
     │   └── JournalError      the local journal cannot be read or written
     ├── PortInUseError        another program listens on the port
     └── StartError            a program in the background did not start
@@ -30,6 +31,7 @@ __all__ = [
     "LanguageModelError",
     "MissingExtraError",
     "ModelError",
+    "NoLogError",
     "PortInUseError",
     "PromptTooLongError",
     "SettingError",
@@ -95,7 +97,24 @@ class PromptTooLongError(LanguageModelError):
 
 
 class StoreError(CompanionError, OSError):
-    """The log cannot be read or written, or is none."""
+    """The log cannot be read or written, or the database is not a log."""
+
+
+class NoLogError(StoreError):
+    """There is no log yet where one is to be read.
+
+    Parameters
+    ----------
+    place : str or pathlib.Path
+        The file, or the address as messages may show it.
+    """
+
+    def __init__(self, place: object) -> None:
+        super().__init__(
+            f"There is no log at {place} yet. `companion serve MODEL` makes one, and "
+            "so does `companion ship` with the calls that a recorder has written. If "
+            "the log is elsewhere, give its address with --store."
+        )
 
 
 class JournalError(StoreError):

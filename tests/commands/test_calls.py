@@ -186,7 +186,7 @@ def test_a_log_without_calls_says_so(url, capsys):
     waits, error = capsys.readouterr().err.splitlines()
     assert waits.startswith("1 call waits in the journal")
     assert error.startswith("Error: There is no log")
-    assert "`companion ship` begins one" in error
+    assert "`companion ship` with the calls" in error
 
 
 @pytest.mark.parametrize(

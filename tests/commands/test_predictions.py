@@ -152,7 +152,7 @@ def test_no_log_yet_is_one_sentence(url, capsys, tmp_path):
 
     error = capsys.readouterr().err
     assert error.startswith(
-        f"Error: There is no log at {tmp_path / 'log.db'} yet: a server of companion"
+        f"Error: There is no log at {tmp_path / 'log.db'} yet. `companion serve"
     )
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -4,11 +4,10 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from companion.errors import JournalError, SettingError
+from companion.errors import JournalError, NoLogError, SettingError
 from companion.store.journal.reader import list_files
 from companion.store.records import RECORD_TYPES, decode_record
 from companion.store.sql.address import journal_folder
-from companion.store.sql.database import NoLogError
 from companion.store.sql.opening import open_log
 from companion.store.sql.schema import OFFSETS
 

@@ -26,10 +26,10 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 
-from companion.errors import MissingExtraError, StoreError
+from companion.errors import MissingExtraError, NoLogError, StoreError
 from companion.store.sql.address import parse_store_url, public_name
 
-__all__ = ["Database", "NoLogError", "insert_for"]
+__all__ = ["Database", "insert_for"]
 
 # How long a statement waits for another program's transaction, in seconds.
 _BUSY_S = 5.0
@@ -57,24 +57,6 @@ _SQLITE_TROUBLE: dict[int, str] = {
         "another --store"
     ),
 }
-
-
-class NoLogError(StoreError):
-    """There is no log yet where one is to be read.
-
-    Parameters
-    ----------
-    place : str or Path
-        The file, or the address as messages may show it.
-    """
-
-    def __init__(self, place: str | Path) -> None:
-        super().__init__(
-            f"There is no log at {place} yet: a server of companion begins one when "
-            "it starts to log, such as `companion serve MODEL`, and `companion ship` "
-            "begins one with what a recorder has written. Elsewhere? Give its "
-            "address with --store."
-        )
 
 
 class Database:

@@ -1,9 +1,10 @@
-"""The way in for whoever only asks: a log is opened, and none is begun."""
+"""Opening a log to read it; this never creates one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from companion.store.sql.database import Database, NoLogError
+from companion.errors import NoLogError
+from companion.store.sql.database import Database
 from companion.store.sql.migrations import is_log, migrate
 
 __all__ = ["open_log"]
@@ -29,7 +30,7 @@ def open_log(store_url: str) -> Iterator[Database]:
     Raises
     ------
     SettingError
-        If the address is none.
+        If the URL is not a valid store address.
     NoLogError
         If there is no log yet.
     StoreError
