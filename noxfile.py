@@ -61,6 +61,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
     session.run("mypy")
+    session.run("lint-imports")
     session.run("codespell")
     session.run("zizmor", "--offline", "--quiet", ".github")
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))

@@ -36,7 +36,9 @@ def command(as_json: bool, host: str, port: int) -> int:
     Exit code: 0 when everything required is there, 1 otherwise. Extras marked
     as optional do not count.
     """
-    checks = run_checks(port=port, host=host)
+    from companion.llm.local.weights import find_weights
+
+    checks = run_checks(find_weights=find_weights, port=port, host=host)
     unmet = [check for check in checks if check.required and check.status != "ok"]
     if as_json:
         click.echo(_format_json(checks, ok=not unmet))

@@ -1,7 +1,7 @@
 """Look at what the course needs on this computer, and say what to do.
 
 Each check is a function of what it looks at and returns a record; nothing is
-imported, installed or changed. Libraries are found by the notes that their
+imported, installed or changed. Libraries are found by the metadata that their
 installer left, so a check takes milliseconds and works without any extra.
 `companion doctor` prints the records. Introduced on the book's set-up page.
 """
@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from packaging.requirements import Requirement
+
 from companion.errors import PortInUseError, SettingError, WeightsError
-from companion.llm.local.weights import find_weights
 from companion.settings import SETTINGS
-from companion.system.libraries import EXTRAS, Library, find_version
+from companion.system.libraries import find_version, read_extras
 from companion.system.ports import take_port
 
 __all__ = [
     "Check",
+    "check_extras",
     "check_folder",
     "check_git",
     "check_jupyter",
@@ -69,18 +71,24 @@ class Check:
 
 # Module 1 needs these three; the others serve later modules and own set-ups.
 _REQUIRED_EXTRAS = ("tracking", "serving", "llm")
-_KERNEL = (Library("ipykernel", "6.29"), Library("jupytext", "1.16"))
+_KERNEL = (Requirement("ipykernel>=6.29"), Requirement("jupytext>=1.16"))
 _EDITORS = ("jupyterlab", "notebook")
-_CHARTS = (Library("matplotlib", "3.9"),)
+_CHARTS = (Requirement("matplotlib>=3.9"),)
 
 
 def run_checks(
-    *, port: int, host: str = "127.0.0.1", folder: str | Path = "."
+    *,
+    find_weights: Callable[[], Path],
+    port: int,
+    host: str = "127.0.0.1",
+    folder: str | Path = ".",
 ) -> list[Check]:
     """Look at everything.
 
     Parameters
     ----------
+    find_weights : callable
+        As `companion.llm.local.weights.find_weights`.
     port : int
         Port that the model server is to use.
     host : str, default="127.0.0.1"
@@ -93,24 +101,43 @@ def run_checks(
     list of Check
         In the order in which repairs make sense.
     """
-    extras = [
-        check_libraries(
-            f"Extra {extra}",
-            libraries,
-            install=f"mlops-companion[{extra}]",
-            required=extra in _REQUIRED_EXTRAS,
-        )
-        for extra, libraries in EXTRAS.items()
-    ]
     return [
         check_python(),
         check_git(),
         check_jupyter(),
         check_libraries("Charts", _CHARTS, install="matplotlib"),
-        *extras,
-        check_language_model(),
+        *check_extras(),
+        check_language_model(find_weights),
         check_port(port, host=host),
         check_folder(folder),
+    ]
+
+
+def check_extras() -> list[Check]:
+    """Check the libraries of each extra, the required extras first.
+
+    Where the package runs from a folder and is not installed, nothing tells what
+    its extras need; then the only check says so.
+    """
+    needed = read_extras()
+    if not needed:
+        return [
+            Check(
+                name="Package",
+                status="problem",
+                required=True,
+                found="mlops-companion is not installed in this Python",
+                remedy='Run: python -m pip install "mlops-companion[all]"',
+            )
+        ]
+    return [
+        check_libraries(
+            f"Extra {extra}",
+            needed[extra],
+            install=f"mlops-companion[{extra}]",
+            required=extra in _REQUIRED_EXTRAS,
+        )
+        for extra in sorted(needed, key=(*_REQUIRED_EXTRAS, *needed).index)
     ]
 
 
@@ -208,12 +235,11 @@ def check_jupyter(find: FindVersion = find_version) -> Check:
 
 def check_libraries(
     name: str,
-    libraries: Sequence[Library],
+    libraries: Sequence[Requirement],
     *,
     install: str,
     required: bool = True,
     find: FindVersion = find_version,
-    platform: str = sys.platform,
 ) -> Check:
     """Check that libraries are there and new enough.
 
@@ -221,26 +247,22 @@ def check_libraries(
     ----------
     name : str
         What they are needed for.
-    libraries : sequence of Library
-        Those to look for.
+    libraries : sequence of packaging.requirements.Requirement
+        Those to look for, with the versions that will do.
     install : str
         What to give to `pip install` to get them.
     required : bool, default=True
         Whether the course cannot do without them.
     find : callable
         As `find_version`.
-    platform : str
-        As `sys.platform`.
     """
     there, missing, unfit = [], [], []
     for library in libraries:
-        if not library.needed_on(platform):
-            continue
         version = find(library.name)
         if version is None:
             missing.append(library.name)
-        elif complaint := library.complain(version):
-            unfit.append(f"{library.name} {version} ({complaint})")
+        elif not library.specifier.contains(version, prereleases=True):
+            unfit.append(f"{library.name} {version} (needs {library.specifier})")
         else:
             there.append(f"{library.name} {version}")
     parts = [", ".join(there + unfit)] if there or unfit else []
@@ -260,7 +282,7 @@ def check_libraries(
     )
 
 
-def check_language_model(find: Callable[[], Path] = find_weights) -> Check:
+def check_language_model(find: Callable[[], Path]) -> Check:
     """Check that the weights of the language model are on this computer.
 
     Parameters

@@ -10,6 +10,7 @@ from companion.llm.local import weights
 from companion.system import doctor
 from companion.system.doctor import (
     Check,
+    check_extras,
     check_folder,
     check_git,
     check_jupyter,
@@ -19,33 +20,43 @@ from companion.system.doctor import (
     check_python,
     run_checks,
 )
-from companion.system.libraries import EXTRAS, Library, find_version
+from companion.system.libraries import find_version, read_extras
 
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
-CHARTS = (Library("matplotlib", "3.9"), Library("numpy", "1.26"))
+CHARTS = (Requirement("matplotlib>=3.9"), Requirement("numpy>=1.26"))
 
 
 def read_optional_dependencies() -> dict[str, list[str]]:
     return tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
 
 
-def test_the_extras_are_those_of_pyproject():
-    assert set(EXTRAS) == set(read_optional_dependencies()) - {"all"}
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+def test_the_installed_extras_are_those_of_pyproject(system):
+    asked = read_optional_dependencies()
+    del asked["all"]
+
+    expected = {
+        extra: {
+            (one.name, one.specifier)
+            for one in map(Requirement, lines)
+            if one.marker is None or one.marker.evaluate({"sys_platform": system})
+        }
+        for extra, lines in asked.items()
+    }
+    read = {
+        extra: {(one.name, one.specifier) for one in needed}
+        for extra, needed in read_extras(system).items()
+    }
+    assert read == expected
 
 
-@pytest.mark.parametrize("extra", EXTRAS)
-def test_libraries_versions_and_systems_are_those_of_pyproject(extra):
-    """`packaging`, which pip itself uses, reads the other side."""
-    asked = [Requirement(line) for line in read_optional_dependencies()[extra]]
+def test_a_package_that_is_not_installed_has_no_extras(monkeypatch):
+    monkeypatch.setattr("companion.system.libraries._DISTRIBUTION", "no-such-package")
 
-    assert [library.name for library in EXTRAS[extra]] == [one.name for one in asked]
-    for library, one in zip(EXTRAS[extra], asked, strict=True):
-        bounds = {(bound.operator, bound.version) for bound in one.specifier}
-        excluded = {("!=", version) for version in library.broken}
-        assert bounds == {(">=", library.oldest)} | excluded
-        for system in ("linux", "darwin", "win32"):
-            needed = one.marker is None or one.marker.evaluate({"sys_platform": system})
-            assert library.needed_on(system) == needed, (library.name, system)
+    assert read_extras() == {}
+    assert [(one.name, one.status) for one in check_extras()] == [
+        ("Package", "problem")
+    ]
 
 
 def test_oldest_versions_for_notebooks_are_those_of_the_chapters_group():
@@ -53,8 +64,8 @@ def test_oldest_versions_for_notebooks_are_those_of_the_chapters_group():
     asked = {one.name: one for one in map(Requirement, groups["chapters"])}
 
     for library in (*doctor._KERNEL, *doctor._CHARTS):
-        bounds = {str(bound) for bound in asked[library.name].specifier}
-        assert f">={library.oldest}" in bounds
+        (oldest,) = library.specifier
+        assert oldest in set(asked[library.name].specifier)
 
 
 @pytest.mark.parametrize(
@@ -146,24 +157,22 @@ def test_a_missing_library_names_the_extra_that_brings_it():
 )
 def test_versions_compare_as_numbers(version, status):
     """As text, "3.10" would come before "3.9"."""
-    library = Library("mlflow", "3.9", broken=("3.18.0",))
+    library = Requirement("mlflow>=3.9,!=3.18.0")
 
     check = check_libraries("x", [library], install="m", find=lambda _: version)
 
     assert check.status == status
     if status == "problem":
+        assert check.found == f"mlflow {version} (needs !=3.18.0,>=3.9)"
         assert check.remedy == "Run: python -m pip install --upgrade m"
 
 
 def test_a_library_of_another_system_is_not_asked_for():
-    serving = EXTRAS["serving"]
-    versions = {library.name: "99" for library in serving}
-    del versions["waitress"]
-
     def look(platform: str) -> Check:
-        return check_libraries(
-            "x", serving, install="m", find=versions.get, platform=platform
-        )
+        serving = read_extras(platform)["serving"]
+        versions = {library.name: "25" for library in serving}
+        versions.pop("waitress", None)
+        return check_libraries("x", serving, install="m", find=versions.get)
 
     assert look("linux").status == look("darwin").status == "ok"
     assert look("win32").found.endswith("without waitress")
@@ -221,7 +230,7 @@ def test_a_language_model_that_is_missing_comes_with_the_command_that_fetches_it
     monkeypatch.setattr(weights, "installed_weights", lambda: None)
     monkeypatch.delenv("COMPANION_LLM_FILE", raising=False)
 
-    check = check_language_model()
+    check = check_language_model(weights.find_weights)
 
     assert (check.status, check.remedy) == ("missing", "Run: companion llm fetch")
 
@@ -229,7 +238,7 @@ def test_a_language_model_that_is_missing_comes_with_the_command_that_fetches_it
 def test_a_setting_that_names_no_language_model_is_a_problem(tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_LLM_FILE", str(tmp_path / "nowhere.gguf"))
 
-    check = check_language_model()
+    check = check_language_model(weights.find_weights)
 
     assert check.status == "problem"
     assert "nowhere.gguf cannot be read" in check.remedy
@@ -273,12 +282,13 @@ def test_a_folder_that_cannot_be_written_is_a_problem(tmp_path):
 
 
 def test_every_part_is_looked_at_once_and_a_remedy_stands_where_it_is_needed(tmp_path):
-    checks = run_checks(port=1, folder=tmp_path)
+    checks = run_checks(find_weights=weights.find_weights, port=1, folder=tmp_path)
 
     names = [check.name for check in checks]
     assert names == [
         *("Python", "Git", "Jupyter", "Charts"),
-        *(f"Extra {extra}" for extra in EXTRAS),
+        *("Extra tracking", "Extra serving", "Extra llm"),
+        *("Extra postgres", "Extra streamlit"),
         *("Language model", "Port 1", "Folder"),
     ]
     assert all((check.status == "ok") == (check.remedy == "") for check in checks)
