@@ -1,6 +1,7 @@
 """Checking an answer that is an SQL query, by running it on a small log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from companion.exercises._kinds import kind
@@ -10,7 +11,40 @@ from companion.exercises._verdict import Verdict, not_yet
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["check_query"]
+    from companion.store import Record
+
+__all__ = ["check_query", "example_log"]
+
+
+@contextmanager
+def example_log(records: "Sequence[Record]") -> "Iterator[sqlite3.Connection]":
+    """Make a small log in memory, with the tables that the store has.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        What it holds.
+
+    Yields
+    ------
+    sqlite3.Connection
+        The log, closed at the end of the block.
+    """
+    from sqlalchemy import StaticPool, create_engine
+
+    from companion.store.sql.schema import METADATA
+    from companion.store.sql.writes import insert_new
+
+    # One connection for all, or the database would end with the first.
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        with engine.begin() as connection:
+            METADATA.create_all(connection)
+            insert_new(connection, records)
+        with engine.connect() as connection:
+            yield connection.connection.driver_connection  # type: ignore[misc]  # sqlite3's
+    finally:
+        engine.dispose()
 
 
 def check_query(

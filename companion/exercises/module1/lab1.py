@@ -1,5 +1,6 @@
 """Checkers of Lab 1."""
 
+import datetime as dt
 import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,10 +17,10 @@ from companion.exercises import (
     right,
     shown,
 )
-from companion.exercises._queries import check_query
+from companion.exercises._queries import check_query, example_log
 
 if TYPE_CHECKING:
-    import sqlite3
+    from companion.store import Prediction
 
 __all__ = ["CHECKERS"]
 
@@ -131,7 +132,7 @@ def _check_other_costs(answer: object) -> Verdict:
 
 
 def _check_query(answer: object) -> Verdict:
-    with _example_log() as log:
+    with example_log(_example_predictions()) as log:
         return check_query(
             answer,
             log,
@@ -149,31 +150,30 @@ def _check_query(answer: object) -> Verdict:
         )
 
 
-@contextmanager
-def _example_log() -> Iterator["sqlite3.Connection"]:
+def _example_predictions() -> "list[Prediction]":
     # A value at the threshold, and a longest latency in the middle.
-    import sqlite3
+    from companion.store import Prediction
 
-    log = sqlite3.connect(":memory:")
-    log.execute(
-        "CREATE TABLE predictions (id, request_id, created_at, model_name, "
-        "model_version, inputs, value REAL, latency_ms REAL)"
-    )
-    log.executemany(
-        "INSERT INTO predictions VALUES "
-        "(?, 'request', '2014-03-01', 'terrace', ?, '{}', ?, ?)",
-        [
-            ("a", "1", 0.39, 1.0),
-            ("b", "1", 0.40, 7.0),
-            ("c", "1", 0.95, 2.0),
-            ("d", "2", 0.10, 3.0),
-            ("e", "2", 0.70, 4.0),
-        ],
-    )
-    try:
-        yield log
-    finally:
-        log.close()
+    rows = [
+        ("a", "1", 0.39, 1.0),
+        ("b", "1", 0.40, 7.0),
+        ("c", "1", 0.95, 2.0),
+        ("d", "2", 0.10, 3.0),
+        ("e", "2", 0.70, 4.0),
+    ]
+    return [
+        Prediction(
+            id=id_,
+            request_id="request",
+            created_at=dt.datetime(2014, 3, 1, tzinfo=dt.UTC),
+            model_name="terrace",
+            model_version=version,
+            inputs={},
+            value=value,
+            latency_ms=latency_ms,
+        )
+        for id_, version, value, latency_ms in rows
+    ]
 
 
 def _check_wait(answer: object) -> Verdict:

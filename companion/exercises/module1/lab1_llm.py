@@ -1,7 +1,7 @@
 """Checkers of Lab 1, part two."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import datetime as dt
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from companion.exercises import (
@@ -9,16 +9,16 @@ from companion.exercises import (
     Verdict,
     check_function,
 )
-from companion.exercises._queries import check_query
+from companion.exercises._queries import check_query, example_log
 
 if TYPE_CHECKING:
-    import sqlite3
+    from companion.store import LLMCall
 
 __all__ = ["CHECKERS"]
 
 
 def _check_outcomes(answer: object) -> Verdict:
-    with _example_log() as log:
+    with example_log(_example_calls()) as log:
         return check_query(
             answer,
             log,
@@ -34,32 +34,32 @@ def _check_outcomes(answer: object) -> Verdict:
         )
 
 
-@contextmanager
-def _example_log() -> Iterator["sqlite3.Connection"]:
+def _example_calls() -> "list[LLMCall]":
     # One failed call knows its tokens and one does not.
-    import sqlite3
+    from companion.store import LLMCall
 
-    log = sqlite3.connect(":memory:")
-    log.execute(
-        "CREATE TABLE llm_calls (id, created_at, model, prompt, completion, "
-        "input_tokens INTEGER, cached_tokens INTEGER, output_tokens INTEGER, "
-        "latency_ms REAL, first_token_ms REAL, finish_reason, outcome, error)"
-    )
-    log.executemany(
-        "INSERT INTO llm_calls VALUES (?, '2014-03-01', 'small', '[]', '', "
-        "100, 50, ?, 300.0, NULL, NULL, ?, NULL)",
-        [
-            ("a", 30, "ok"),
-            ("b", 50, "ok"),
-            ("c", 40, "ok"),
-            ("d", 12, "error"),
-            ("e", None, "error"),
-        ],
-    )
-    try:
-        yield log
-    finally:
-        log.close()
+    rows = [
+        ("a", 30, "ok"),
+        ("b", 50, "ok"),
+        ("c", 40, "ok"),
+        ("d", 12, "error"),
+        ("e", None, "error"),
+    ]
+    return [
+        LLMCall(
+            id=id_,
+            created_at=dt.datetime(2014, 3, 1, tzinfo=dt.UTC),
+            model="small",
+            prompt=[],
+            completion="",
+            outcome=outcome,
+            input_tokens=100,
+            cached_tokens=50,
+            output_tokens=output_tokens,
+            latency_ms=300.0,
+        )
+        for id_, output_tokens, outcome in rows
+    ]
 
 
 def _check_cached_share(answer: object) -> Verdict:
