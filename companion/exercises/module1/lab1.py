@@ -26,6 +26,8 @@ __all__ = ["CHECKERS"]
 
 # How long the reader's function may go on after its time is up.
 _PATIENCE_S = 8.0
+# How long it may wait for a server that comes to be ready.
+_READY_TIMEOUT_S = 5.0
 
 
 def _check_classes(answer: object) -> Verdict:
@@ -186,7 +188,7 @@ def _check_wait(answer: object) -> Verdict:
         )
     with _slow_server() as (url, asked):
         try:
-            waited = _in_time(answer, url, timeout_s=5.0)
+            waited = _in_time(answer, url, timeout_s=_READY_TIMEOUT_S)
         except _StillWaitingError as err:
             return not_yet(
                 f"A server was ready at the third time of asking, and {err}. "

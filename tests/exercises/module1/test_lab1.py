@@ -265,6 +265,7 @@ def _never_looks_up(url, timeout_s):
 )
 def test_a_loop_without_an_end_does_not_hold_up_the_notebook(answer, hint, monkeypatch):
     monkeypatch.setattr("companion.exercises.module1.lab1._PATIENCE_S", 0.5)
+    monkeypatch.setattr("companion.exercises.module1.lab1._READY_TIMEOUT_S", 0.5)
 
     verdict = check("lab1.5", answer)
 
