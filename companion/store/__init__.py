@@ -2,7 +2,7 @@
 
 Writers append records to a :class:`Journal`. A shipper (:func:`ship`) brings
 them into SQLite or PostgreSQL, each once. :func:`read_predictions` and
-:func:`read_calls` ask.
+:func:`read_calls` query it.
 """
 
 from companion.store.journal.writer import Journal

@@ -1,4 +1,4 @@
-"""How a moment is written in the log, and read from a person.
+"""Times as the log stores them, and as people type them.
 
 Everywhere in the log a moment is text of one width, such as
 ``2026-11-23 14:55:44.123456Z``. Texts of one width sort as the moments do, the
@@ -40,7 +40,7 @@ def format_time(moment: datetime) -> str:
 
 
 def read_time(text: str) -> datetime:
-    """Read a moment back that `format_time` wrote.
+    """Read a moment that `format_time` wrote.
 
     Parameters
     ----------
@@ -55,11 +55,11 @@ def read_time(text: str) -> datetime:
     Raises
     ------
     ValueError
-        If the text is no moment, or names no zone.
+        If the text is not a moment, or has no time zone.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError(f"the time {text!r} names no zone; expected one like ...Z")
+        raise ValueError(f"the time {text!r} has no time zone; expected one like ...Z")
     try:
         return moment.astimezone(UTC)
     except OverflowError:
@@ -67,12 +67,12 @@ def read_time(text: str) -> datetime:
 
 
 def parse_time(text: str, *, now: datetime) -> datetime:
-    """Read what a person types for a moment.
+    """Read a moment as a person types it.
 
     Parameters
     ----------
     text : str
-        ISO 8601 (``2014-06-01``, ``2014-06-01T08:30+02:00``), UTC where it names
+        ISO 8601 (``2014-06-01``, ``2014-06-01T08:30+02:00``), UTC where it has
         no zone; or an age before `now`: ``90s``, ``30m``, ``2h``, ``3d``, ``1w``.
     now : datetime
         The moment that an age counts from, timezone-aware.

@@ -1,4 +1,4 @@
-"""Counting records that could not be written, and saying so once an outage."""
+"""Counts records that could not be written, and logs each outage once."""
 
 import logging
 import threading

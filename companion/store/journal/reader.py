@@ -1,4 +1,4 @@
-"""The reading side of one journal file; what it means is decided elsewhere."""
+"""Reads one journal file in batches of whole lines."""
 
 import os
 import sys
@@ -29,10 +29,9 @@ class Batch:
     records : list of Record
         What the lines hold.
     unreadable : dict of int to bytes
-        The lines that hold no record, as they are, each under the place where
-        it begins, in bytes.
+        The lines that hold no record, as they are, by their offset in bytes.
     end : int
-        Place in the file after the last of the lines, in bytes.
+        Offset in the file after the last of the lines, in bytes.
     """
 
     records: list[Record]
@@ -51,8 +50,7 @@ class JournalFile:
     Attributes
     ----------
     orphaned : bool
-        Whether nobody writes the file any more; then this object holds its
-        lock, and nobody will.
+        Whether the file has no writer any more; then this object holds its lock.
 
     Raises
     ------
@@ -62,7 +60,7 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("r+b")  # locks and Windows ask for the right to write
+        self._file = path.open("r+b")  # locks and Windows need write access
         try:
             # Before the first line is read: what an orphan holds then is all.
             self.orphaned = take_lock(self._file.fileno())
@@ -82,16 +80,16 @@ class JournalFile:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file and its lock."""
+        """Close the file, which releases its lock."""
         self._file.close()
 
     def batches(self, offset: int) -> Iterator[Batch]:
-        """Read on from a place, until no whole line is left.
+        """Read from an offset until no whole line is left.
 
         Parameters
         ----------
         offset : int
-            Where to begin, in bytes.
+            Where to start, in bytes.
 
         Yields
         ------
@@ -133,18 +131,18 @@ class JournalFile:
         Path
             The other file; its name adds ``.bad`` to this one's.
         """
-        beside = self._path.with_name(f"{self._path.name}.bad")
-        with beside.open("ab") as file:
+        bad_file = self._path.with_name(f"{self._path.name}.bad")
+        with bad_file.open("ab") as file:
             file.writelines(line.rstrip(b"\n") + b"\n" for line in lines)
-        return beside
+        return bad_file
 
     def remove(self) -> None:
         """Delete the orphaned file."""
         if sys.platform == "win32":
             # Windows deletes no open file, nor one that its writer has open.
             self._file.close()
-        # Elsewhere the lock must be held meanwhile: a writer that has just made
-        # the file looks again, once it has the lock, whether it is still there.
+        # Elsewhere keep the lock until it is deleted: a writer that has just made
+        # the file checks, once it has the lock, that it is still there.
         self._path.unlink(missing_ok=True)
 
 
@@ -173,8 +171,9 @@ def list_files(folder: Path) -> list[Path]:
         return []
     except OSError as err:
         raise JournalError(
-            f"The journal in {folder} cannot be read: {err.strerror or err}. Mend the "
-            "folder's rights, or give another one with --journal or COMPANION_JOURNAL."
+            f"The journal in {folder} cannot be read: {err.strerror or err}. Fix the "
+            "folder's permissions, or give another one with --journal or "
+            "COMPANION_JOURNAL."
         ) from err
     return sorted(paths, key=lambda path: (_written_at(path), path))
 

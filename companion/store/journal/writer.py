@@ -1,4 +1,4 @@
-"""The writing side of the journal: a folder of append-only files.
+"""Writes the journal: a folder of append-only files.
 
 A record is in its file before `Journal.append` returns. Each process writes a
 file of its own, so that workers never wait for each other, and one `write` puts
@@ -47,7 +47,7 @@ class Journal:
         Wait for the disk in each call. Without it a record survives the death
         of the process, but not that of the machine.
     rotate_bytes : int, default=8 MiB
-        Size in bytes at which a new file is begun, so that delivered files can
+        Size in bytes at which a new file is started, so that delivered files can
         be deleted.
     """
 
@@ -91,13 +91,13 @@ class Journal:
         JournalError
             If it cannot.
         """
-        # A blank line is no record: whoever reads the file passes over it.
+        # A blank line is not a record: readers skip it.
         self._write(b"\n")
 
     def close(self) -> None:
-        """Let go of the file, so that it can be delivered and deleted.
+        """Close the file, so that it can be delivered and deleted.
 
-        A later `append` begins a new one.
+        A later `append` starts a new one.
         """
         with self._lock:
             self._close_file()
@@ -109,8 +109,9 @@ class Journal:
             except OSError as err:
                 raise JournalError(
                     f"The journal in {self.folder} cannot be written: "
-                    f"{err.strerror or err}. Make room or mend the folder's rights, "
-                    "or choose another folder with --journal or COMPANION_JOURNAL."
+                    f"{err.strerror or err}. Make room or fix the folder's "
+                    "permissions, or choose another folder with --journal or "
+                    "COMPANION_JOURNAL."
                 ) from err
 
     def _write_whole(self, lines: bytes) -> None:
@@ -123,13 +124,13 @@ class Journal:
 
     def _file_for(self, n_bytes: int) -> tuple["_OpenFile", int]:
         if self._file is not None:
-            size = self._file.size_if_named()
+            size = self._file.size_if_intact()
             if size is not None and (size == 0 or size + n_bytes <= self._rotate_bytes):
                 return self._file, size
             self._close_file()
         self._file = self._open_file()
-        # For a journal that is dropped without `close`: its file would look as
-        # if somebody wrote it for as long as the process lives.
+        # For a journal that is dropped without `close`: its file would look in use
+        # for as long as the process lives.
         self._closer = weakref.finalize(self, self._file.close)
         self._closer.atexit = False  # until the very end a thread may write
         return self._file, 0
@@ -141,7 +142,7 @@ class Journal:
             try:
                 # A shipper that came between takes the empty file for a dead
                 # one: it holds the lock, or has deleted the file already.
-                if take_lock(file.descriptor) and file.size_if_named() is not None:
+                if take_lock(file.descriptor) and file.size_if_intact() is not None:
                     if self._fsync:
                         _sync_folder(self.folder)
                     return file
@@ -168,7 +169,7 @@ class Journal:
         file, self._file = self._file, None
         self._closer.detach()
         with contextlib.suppress(OSError):
-            if file.size_if_named() == 0 and os.name == "posix":
+            if file.size_if_intact() == 0 and os.name == "posix":
                 file.path.unlink()  # held by our lock: nobody else has it
         file.close()
 
@@ -182,38 +183,38 @@ class Journal:
 
 
 class _OpenFile:
-    """A new file and the number it is open under, which may be taken from us.
+    """A new file and its descriptor, which other code may close.
 
-    A program that closes all numbers it does not know closes ours, and the
-    system gives a free number to the next file that anybody opens.
+    Code that closes all descriptors it does not know closes ours too, and the
+    system gives a free one to the next file that is opened.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.descriptor = os.open(path, _FLAGS, 0o666)
-        self._made = os.fstat(self.descriptor)
+        self._status = os.fstat(self.descriptor)
 
-    def size_if_named(self) -> int | None:
-        """Return the size, or None unless path and number still lead to the file."""
+    def size_if_intact(self) -> int | None:
+        """Return the size; None unless path and descriptor still lead to the file."""
         try:
-            named = os.stat(self.path)  # noqa: PTH116 - this runs for every request
+            status = os.stat(self.path)  # noqa: PTH116 - this runs for every request
         except FileNotFoundError:
             return None
-        return named.st_size if self._is(named) and self._is_open() else None
+        return status.st_size if self._is_same(status) and self._is_open() else None
 
     def close(self) -> None:
-        """Let go of the file, and of no other that has its number now."""
+        """Close the file, and no other that has its descriptor now."""
         if self._is_open():
-            with contextlib.suppress(OSError):  # the number is free all the same
+            with contextlib.suppress(OSError):  # the descriptor is free all the same
                 os.close(self.descriptor)
 
-    def _is(self, status: os.stat_result) -> bool:
-        return os.path.samestat(self._made, status)
+    def _is_same(self, status: os.stat_result) -> bool:
+        return os.path.samestat(self._status, status)
 
     def _is_open(self) -> bool:
         try:
-            return self._is(os.fstat(self.descriptor))
-        except OSError:  # EBADF: nothing is
+            return self._is_same(os.fstat(self.descriptor))
+        except OSError:  # EBADF: it is closed
             return False
 
 

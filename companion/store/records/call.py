@@ -1,10 +1,10 @@
 """The record of one call to a language model.
 
-What a model reads and writes may be of any length and hold any character. Two
-kinds are no text to a database, NUL and half a surrogate pair; they are
-replaced by signs that can be seen, for a call must not be lost over them.
+What a model reads and writes may be of any length and hold any character. The
+two that databases refuse, NUL and lone surrogates, are replaced by visible
+ones, so that no call is lost over them.
 
-Unknown is not zero: a count that nobody told is None, here and in the table.
+Unknown is not zero: a count that was not reported is None, here and in the table.
 """
 
 import re
@@ -26,12 +26,12 @@ from companion.store.times import format_time
 
 __all__ = ["OUTCOMES", "LLMCall", "replace_non_text"]
 
-# ok: the whole answer came. error: the model or the way to it failed. closed:
-# who asked stopped listening before the answer was whole, which is no failure.
+# ok: the whole answer came. error: the model or the way to it failed. closed: the
+# caller stopped listening before the answer was complete, which is not a failure.
 OUTCOMES = ("ok", "error", "closed")
 
 # SQLite and PostgreSQL keep whole numbers of 64 bits.
-_MOST_TOKENS = 2**63 - 1
+_MAX_TOKENS = 2**63 - 1
 _NON_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -55,21 +55,21 @@ class LLMCall:
         What the model answered, or what had come of it when the call ended.
     outcome : {"ok", "error", "closed"}
         "ok": the whole answer came. "error": the model, or the way to it,
-        failed. "closed": who asked stopped listening before it was whole.
+        failed. "closed": the caller stopped listening before it was complete.
     input_tokens : int or None
-        Tokens of the prompt, the cached ones included; None if nobody told.
+        Tokens of the prompt, the cached ones included; None if unknown.
     cached_tokens : int or None
-        Those of them that the model had in memory from an earlier call.
+        How many of them the model had in memory from an earlier call.
     output_tokens : int or None
         Tokens of the answer.
     latency_ms : float or None
-        Time from the question to the end of the answer, in milliseconds; None
+        Time from the request to the end of the answer, in milliseconds; None
         if the end was not seen, as in a call that was cancelled.
     first_token_ms : float or None
-        Time from the question to the first piece of a streamed answer, in
-        milliseconds; None for an answer that came in one.
+        Time from the request to the first token of a streamed answer, in
+        milliseconds; None for an answer that was not streamed.
     finish_reason : str or None
-        Why the model stopped, in its own word: ``stop``, ``length``,
+        Why the model stopped, as its server says it: ``stop``, ``length``,
         ``tool_calls``, ...
     error : str or None
         Kind and message of the failure.
@@ -116,11 +116,11 @@ class LLMCall:
         for name in ("input_tokens", "cached_tokens", "output_tokens"):
             _check_tokens(name, getattr(self, name))
         for name in ("latency_ms", "first_token_ms"):
-            self._check_span(name)
+            self._check_duration(name)
         check_extra(self.extra)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row with values that JSON knows.
+        """Return the row as JSON values.
 
         Returns
         -------
@@ -169,21 +169,21 @@ class LLMCall:
         if text is None and name != "completion":
             return
         if not isinstance(text, str):
-            raise SettingError(f"{name} must be a text, got {text!r:.80}")
+            raise SettingError(f"{name} must be text, got {text!r:.80}")
         object.__setattr__(self, name, replace_non_text(text))
 
-    def _check_span(self, name: str) -> None:
-        span = getattr(self, name)
-        if span is None:
+    def _check_duration(self, name: str) -> None:
+        duration = getattr(self, name)
+        if duration is None:
             return
-        check_number(name, span)
-        if span < 0:
-            raise SettingError(f"{name} must be >= 0, got {span!r}")
-        object.__setattr__(self, name, float(span))
+        check_number(name, duration)
+        if duration < 0:
+            raise SettingError(f"{name} must be >= 0, got {duration!r}")
+        object.__setattr__(self, name, float(duration))
 
 
 def replace_non_text(text: str) -> str:
-    r"""Replace what a database does not take as text by signs that can be seen.
+    r"""Replace characters that a database does not accept by visible ones.
 
     Parameters
     ----------
@@ -193,8 +193,7 @@ def replace_non_text(text: str) -> str:
     Returns
     -------
     str
-        The same with ``␀`` for each NUL and ``�`` for each half of a surrogate
-        pair.
+        The same with ``␀`` for each NUL and ``�`` for each lone surrogate.
 
     Examples
     --------
@@ -221,6 +220,6 @@ def _check_tokens(name: str, count: object) -> None:
     if count is None:
         return
     if isinstance(count, bool) or not isinstance(count, int):
-        raise SettingError(f"{name} must be a whole number or None, got {count!r:.80}")
-    if not 0 <= count <= _MOST_TOKENS:
-        raise SettingError(f"{name} must be from 0 to {_MOST_TOKENS}")
+        raise SettingError(f"{name} must be an integer or None, got {count!r:.80}")
+    if not 0 <= count <= _MAX_TOKENS:
+        raise SettingError(f"{name} must be from 0 to {_MAX_TOKENS}")

@@ -1,6 +1,6 @@
-"""What the fields of every record share: their checks, and their way to JSON.
+"""Checks of the fields of every record, and reading fields from a journal line.
 
-A check that fails raises SettingError with the field's name and what was given.
+A check that fails raises SettingError with the field's name and value.
 
 Versions of the package may meet in one journal. So a field that came later is
 optional, and None where an older version wrote the line; a field that this
@@ -26,24 +26,23 @@ __all__ = [
 ]
 
 # Long enough for any name; short enough for an index row of PostgreSQL.
-_LONGEST_TEXT = 200
+_MAX_LENGTH = 200
 _PLAIN = frozenset({str, bool, type(None)})
-# Python reads and writes nested values with its stack, whose end is nowhere fixed.
-_DEEPEST = 32
+# Python reads and writes nested values recursively, and its limit varies.
+_MAX_DEPTH = 32
 # Whole numbers with more bits may be beyond what a float can hold.
-_MOST_BITS = 1023
+_MAX_BITS = 1023
 
 
 def check_text(name: str, text: object) -> None:
-    """Refuse what is not a text of 1 to 200 characters that a database takes."""
-    if not isinstance(text, str) or not 0 < len(text) <= _LONGEST_TEXT:
+    """Refuse what is not text of 1 to 200 characters that a database accepts."""
+    if not isinstance(text, str) or not 0 < len(text) <= _MAX_LENGTH:
         raise SettingError(
-            f"{name} must be a text of 1 to {_LONGEST_TEXT} characters, "
-            f"got {text!r:.80}"
+            f"{name} must be text of 1 to {_MAX_LENGTH} characters, got {text!r:.80}"
         )
-    # PostgreSQL has no text with a NUL, and half a surrogate pair is not Unicode.
+    # PostgreSQL accepts no NUL in text, and a lone surrogate cannot be encoded.
     if "\0" in text or (not text.isascii() and _has_surrogate(text)):
-        raise SettingError(f"{name} holds a character that is no text: {text!r:.80}")
+        raise SettingError(f"{name} holds a character that is not text: {text!r:.80}")
 
 
 def _has_surrogate(text: str) -> bool:
@@ -64,10 +63,10 @@ def check_number(name: str, number: object) -> None:
     if isinstance(number, bool) or not isinstance(number, float | int):
         raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
     if isinstance(number, int):
-        # Not written out: Python refuses to where the digits are thousands.
-        if (bits := number.bit_length()) > _MOST_BITS:
+        # Not the number itself: Python refuses to print thousands of digits.
+        if (bits := number.bit_length()) > _MAX_BITS:
             raise SettingError(
-                f"{name} must be a finite number, got a whole one of {bits} bits"
+                f"{name} must be a finite number, got an integer of {bits} bits"
             )
     elif not math.isfinite(number):
         raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
@@ -86,8 +85,10 @@ def check_json(name: str, value: object, depth: int = 0) -> None:
     if isinstance(value, float | int):
         check_number(name, value)
         return
-    if depth > _DEEPEST:
-        raise SettingError(f"{name:.80} is nested too deeply; {_DEEPEST} levels may be")
+    if depth > _MAX_DEPTH:
+        raise SettingError(
+            f"{name:.80} is nested too deeply; at most {_MAX_DEPTH} levels"
+        )
     for key, inner in _items(name, value):
         if not _is_plain(inner):
             check_json(f"{name}[{key!r:.80}]", inner, depth + 1)
@@ -98,12 +99,11 @@ def _items(name: str, value: object) -> Iterable[tuple[object, object]]:
         return enumerate(value)
     if not isinstance(value, dict):
         raise SettingError(
-            f"{name} must be a value that JSON knows, got {type(value).__name__} "
-            f"{value!r:.80}"
+            f"{name} must be a JSON value, got {type(value).__name__} {value!r:.80}"
         )
     for key in value:
         if not isinstance(key, str):
-            raise SettingError(f"{name} has the key {key!r:.80}, which is no text")
+            raise SettingError(f"{name} has the key {key!r:.80}, which is not text")
     return value.items()
 
 
@@ -134,12 +134,12 @@ def read_fields(kind: Any, row: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     SettingError
-        If a field that every version writes is missing, or the time is none.
+        If a field that every version writes is missing, or the time is not valid.
     """
     known = {field.name: field.default is MISSING for field in fields(kind)}
     del known["extra"]
     missing = [
-        name for name, is_needed in known.items() if is_needed and name not in row
+        name for name, is_required in known.items() if is_required and name not in row
     ]
     if missing:
         raise SettingError(
@@ -149,5 +149,5 @@ def read_fields(kind: Any, row: Mapping[str, Any]) -> dict[str, Any]:
     extra = {name: value for name, value in row.items() if name not in known}
     created_at = row["created_at"]
     if not isinstance(created_at, str):
-        raise SettingError(f"created_at must be a text, got {created_at!r:.80}")
+        raise SettingError(f"created_at must be text, got {created_at!r:.80}")
     return {**values, "created_at": read_time(created_at), "extra": extra or None}

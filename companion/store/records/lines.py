@@ -33,11 +33,11 @@ class Record(Protocol):
         """Identity of the record, the same however often it is delivered."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row with values that JSON knows."""
+        """Return the row as JSON values."""
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
-        """Build the record from such a row; SettingError says what is off."""
+        """Build the record from such a row; SettingError if it is not valid."""
 
 
 # Name of the table -> its record. A new kind of record is added here, in

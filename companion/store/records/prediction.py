@@ -1,7 +1,7 @@
 """The record of one answered prediction.
 
 A record that exists can be written: whatever the journal or a database would
-refuse later (text without end, NaN, a time without a zone) is refused when the
+refuse later (overlong text, NaN, a time without a zone) is refused when the
 record is built.
 """
 
@@ -82,7 +82,7 @@ class Prediction:
         check_json("inputs", self.inputs)
         check_number("value", self.value)
         check_number("latency_ms", self.latency_ms)
-        # A whole number of more than 64 bits is none that SQLite takes.
+        # SQLite has no integers of more than 64 bits.
         object.__setattr__(self, "value", float(self.value))
         object.__setattr__(self, "latency_ms", float(self.latency_ms))
         if self.latency_ms < 0:
@@ -90,7 +90,7 @@ class Prediction:
         check_extra(self.extra)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the row with values that JSON knows.
+        """Return the row as JSON values.
 
         Returns
         -------

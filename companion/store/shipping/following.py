@@ -1,4 +1,4 @@
-"""Shipping again and again until told to stop."""
+"""Ships at intervals until told to stop."""
 
 import logging
 import threading
@@ -10,8 +10,8 @@ from companion.store.shipping.shipper import Shipper, ShipReport
 
 __all__ = ["follow"]
 
-# The longest pause between two attempts while the store cannot be used.
-_LONGEST_PAUSE_S = 30.0
+# Between two attempts while the store cannot be used.
+_MAX_PAUSE_S = 30.0
 
 _logger = logging.getLogger("companion.store")
 
@@ -30,7 +30,7 @@ def follow(
     shipper : Shipper
         What ships.
     stop : threading.Event
-        Set by whoever wants the end.
+        Set it to end.
     interval_s : float, default=1.0
         Pause between two shipments, in seconds; > 0.
 
@@ -42,30 +42,30 @@ def follow(
     Raises
     ------
     StoreError
-        If the last shipment finds the store out of use; what it could not
+        If the store cannot be used for the last shipment; what it could not
         deliver stays.
     """
     total = ShipReport()
     warned: Collection[Path] = ()
     pause_s = interval_s
-    out_of_order = False
+    is_down = False
     while not stop.is_set():
         try:
             shipper.prepare()
             report, failures = shipper.ship_readable()
         except StoreError as err:
-            if not out_of_order:
+            if not is_down:
                 _logger.warning(
-                    "%s Records wait in %s until it can.", err, shipper.folder
+                    "%s Records wait in %s until then.", err, shipper.folder
                 )
-            out_of_order = True
-            pause_s = min(2 * pause_s, max(_LONGEST_PAUSE_S, interval_s))
+            is_down = True
+            pause_s = min(2 * pause_s, max(_MAX_PAUSE_S, interval_s))
         else:
             total += report
             warned = _warn_of(failures, warned)
-            if out_of_order:
-                _logger.warning("The log can be used again; what waited is in it.")
-            out_of_order = False
+            if is_down:
+                _logger.warning("The log can be used again; what waited was delivered.")
+            is_down = False
             pause_s = interval_s
         stop.wait(pause_s)
     report, failures = shipper.ship_readable()
@@ -79,8 +79,8 @@ def _warn_of(
     for path, reason in failures.items():
         if path not in warned:
             _logger.warning(
-                "The journal file %s cannot be read: %s. Mend its rights; what it "
-                "holds waits, and all other files are shipped.",
+                "The journal file %s cannot be read: %s. Fix its permissions; its "
+                "records wait, and all other files are shipped.",
                 path,
                 reason,
             )

@@ -1,8 +1,8 @@
-"""The shipper: brings what waits in the journal into the database, each once.
+"""The shipper: brings the journal's records into the database, each once.
 
 Each batch is one transaction that writes the records not there yet and how far
 the file has been read. So it may be killed at any moment, and several shippers
-may work on one journal: a record that comes twice is passed over.
+may work on one journal: a record that comes twice is skipped.
 """
 
 import contextlib
@@ -76,11 +76,11 @@ class Shipper:
         self.folder = journal_folder(store_url, folder)
         self._store_url = store_url
         self._database: Database | None = None
-        # How far each file is known to have been read. Behind the database's
-        # own account at worst, and then a record comes twice.
+        # How far each file is known to have been read. It may lag behind the
+        # database; then a record comes twice.
         self._offsets: dict[str, int] = {}
-        # Up to where each file's unreadable lines have been set aside. Not the
-        # database's business: a batch that is tried again has none twice.
+        # How far each file's unreadable lines have been set aside, so that a
+        # batch that is tried again sets none aside twice.
         self._set_aside: dict[str, int] = {}
 
     def prepare(self) -> None:
@@ -106,7 +106,7 @@ class Shipper:
         Returns
         -------
         int
-            Bytes, those of a living file that are in the database included.
+            Bytes, including those of a file in use that were delivered already.
         """
         total = 0
         for path in list_files(self.folder):
@@ -140,7 +140,7 @@ class Shipper:
             count = "1 file" if len(failures) == 1 else f"{len(failures)} files"
             raise JournalError(
                 f"{count} of the journal cannot be read; the first is {path}: "
-                f"{reason}. Mend its rights and run `companion ship` again."
+                f"{reason}. Fix its permissions and run `companion ship` again."
             )
         return report
 
@@ -181,16 +181,16 @@ class Shipper:
                 except OSError as err:
                     failures[path] = err.strerror or str(err)
         except StoreError:
-            # The next call begins afresh: the database may be another by then.
+            # The next call starts afresh: the database may have been replaced.
             self.close()
             raise
         finally:
             if self._database is not None:
-                self._database.rest()
+                self._database.release()
         return report, failures
 
     def close(self) -> None:
-        """Give the connection back; a later call connects again."""
+        """Close the connection; a later call connects again."""
         if self._database is not None:
             self._database.close()
             self._database = None
@@ -198,15 +198,15 @@ class Shipper:
 
     def _ship_file(self, path: Path, progress: Progress | None) -> Iterator[ShipReport]:
         with JournalFile(path) as file:
-            begin = self._offset(path.name)
-            for batch in file.batches(begin):
+            start = self._offset(path.name)
+            for batch in file.batches(start):
                 yield self._ship_batch(file, path.name, batch)
                 if progress is not None:
-                    progress(batch.end - begin)
-                self._offsets[path.name] = begin = batch.end
+                    progress(batch.end - start)
+                self._offsets[path.name] = start = batch.end
             if file.orphaned:
                 self._forget(path.name)
-                self._remove(file, path.name, begin)
+                self._remove(file, path.name, start)
             elif not path.exists():
                 self._forget(path.name)  # another shipper has removed it since
                 self._set_aside.pop(path.name, None)
@@ -215,7 +215,7 @@ class Shipper:
         try:
             file.remove()
         except OSError:
-            self._offsets[name] = end  # it stays: not all of it again each time
+            self._offsets[name] = end  # it stays: do not ship it again each time
             raise
         self._set_aside.pop(name, None)
 
@@ -238,12 +238,12 @@ class Shipper:
         done = self._set_aside.get(name, 0)
         lines = [line for place, line in batch.unreadable.items() if place >= done]
         if lines:
-            beside = file.set_aside(lines)
+            bad_file = file.set_aside(lines)
             self._set_aside[name] = batch.end
             _logger.warning(
                 "%d lines of the journal hold no record and were set aside in %s.",
                 len(lines),
-                beside,
+                bad_file,
             )
 
     def _offset(self, name: str) -> int:
@@ -290,7 +290,7 @@ def ship(
     Raises
     ------
     StoreError
-        If the database cannot be used, or a file of the journal not be read;
+        If the database cannot be used, or a file of the journal cannot be read;
         what is not in the database stays in the journal.
     """
     shipper = Shipper(store_url, folder)

@@ -31,8 +31,8 @@ def count_waiting(
     Returns
     -------
     int
-        Whole lines that wait, >= 0; without `table` those that hold no record
-        as well.
+        Complete lines that wait, >= 0; without `table` also those that hold no
+        record.
 
     Raises
     ------
@@ -54,18 +54,18 @@ def count_waiting(
         try:
             with path.open("rb") as file:
                 file.seek(offsets.get(path.name, 0))
-                waiting += sum(_counts(line, table) for line in file)
+                waiting += sum(_is_counted(line, table) for line in file)
         except FileNotFoundError:
             continue  # delivered since
         except OSError as err:
             raise JournalError(
                 f"The journal file {path} cannot be read: {err.strerror or err}. "
-                "Mend its rights."
+                "Fix its permissions."
             ) from err
     return waiting
 
 
-def _counts(line: bytes, table: str | None) -> bool:
+def _is_counted(line: bytes, table: str | None) -> bool:
     if line == b"\n" or not line.endswith(b"\n"):
         return False
     if table is None:

@@ -1,7 +1,7 @@
 """Where the log lives: its database's address and its journal's folder.
 
-Nothing here opens a connection. A password in an address never leaves this
-module but inside the parsed address itself: `public_name` is what messages say.
+Nothing here opens a connection. A password in an address leaves this module
+only inside the parsed URL; messages show `public_name`.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ _DRIVERS = {
     "postgresql": _POSTGRESQL,
     "postgresql+psycopg": _POSTGRESQL,
 }
-# Words of libpq that hold no secret. What is not in here is never shown; a list of
-# secrets would miss the next one that PostgreSQL invents.
+# Parameters of libpq that hold no secret. All others are hidden: a list of secrets
+# would miss the next one that PostgreSQL adds.
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 _HARMLESS = frozenset(
     {
@@ -73,7 +73,7 @@ def parse_store_url(store_url: str) -> URL:
     Raises
     ------
     SettingError
-        If it is no such address.
+        If the URL is not a valid store address.
     """
     try:
         url = make_url(store_url)
@@ -178,5 +178,5 @@ def journal_folder(store: str | None = None, journal: str | Path | None = None) 
 
 
 def _without_secrets(store_url: str) -> str:
-    """Hide all that may be one, in a text that could not be taken apart."""
+    """Hide all that may be a secret, in a URL that could not be parsed."""
     return re.sub(r"(?<=:).*(?=@)|(?<==)[^&]*", "***", store_url)

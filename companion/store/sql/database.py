@@ -1,8 +1,4 @@
-"""One way into SQLite and PostgreSQL: connect, begin, and word what goes wrong.
-
-What a transaction does is the business of its caller. Nothing outside this
-module knows which of the two databases it talks to, but for `insert_for`.
-"""
+"""Connections and transactions for SQLite and PostgreSQL, with readable errors."""
 
 import importlib
 import sqlite3
@@ -31,17 +27,17 @@ from companion.store.sql.address import parse_store_url, public_name
 
 __all__ = ["Database", "insert_for"]
 
-# How long a statement waits for another program's transaction, in seconds.
-_BUSY_S = 5.0
-_CONNECT_S = 10
+# How long a statement waits for another program's transaction.
+_BUSY_TIMEOUT_S = 5.0
+_CONNECT_TIMEOUT_S = 10
 _BEGIN = "companion_begin"
 
-_SQLITE_TROUBLE: dict[int, str] = {
+_SQLITE_MESSAGES: dict[int, str] = {
     sqlite3.SQLITE_BUSY: (
         "another program has kept {file} locked for {busy:.0f} s. Wait for it or end it"
     ),
     sqlite3.SQLITE_CANTOPEN: (
-        "{file} cannot be opened. Look at the rights of the file and its folder"
+        "{file} cannot be opened. Check the permissions of the file and its folder"
     ),
     sqlite3.SQLITE_CORRUPT: (
         "{file} is damaged. Move it away and keep it: `sqlite3 {file} .recover` may "
@@ -51,10 +47,10 @@ _SQLITE_TROUBLE: dict[int, str] = {
     sqlite3.SQLITE_NOTADB: (
         "{file} is not an SQLite database. Move it away or give another --store"
     ),
-    sqlite3.SQLITE_PERM: "{file} may not be read. Change its rights",
+    sqlite3.SQLITE_PERM: "{file} may not be read. Change its permissions",
     sqlite3.SQLITE_READONLY: (
-        "{file}, its -wal file or their folder is read-only. Change the rights or give "
-        "another --store"
+        "{file}, its -wal file or their folder is read-only. Change the permissions or "
+        "give another --store"
     ),
 }
 
@@ -77,7 +73,7 @@ class Database:
     Raises
     ------
     SettingError
-        If the address is none.
+        If the URL is not a valid store address.
     NoLogError
         If the SQLite file `must_exist` and does not.
     StoreError
@@ -95,8 +91,8 @@ class Database:
         else:
             self._engine = _postgresql_engine(self._url)
         self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
-        # Who is dropped without close() gives its connections back as well. Not at
-        # exit: a forked child must leave the parent's SQLite connection alone.
+        # Closes the connections of an object dropped without close(). Not at exit: a
+        # forked child must leave the parent's SQLite connection alone.
         weakref.finalize(self, self._engine.dispose).atexit = False
 
     @property
@@ -118,7 +114,7 @@ class Database:
         StoreError
             In place of each error of the database, here and inside the block.
         """
-        with self._worded(), self._engine.connect() as connection:
+        with self._translated_errors(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -136,51 +132,51 @@ class Database:
         StoreError
             In place of each error of the database, here and inside the block.
         """
-        with self._worded(), self._writer.begin() as connection:
+        with self._translated_errors(), self._writer.begin() as connection:
             yield connection
 
     def use_wal(self) -> None:
-        """Let readers and a writer work at once; SQLite files remember it.
+        """Switch SQLite to WAL for good: readers and a writer then work at once.
 
         Raises
         ------
         StoreError
             If the file cannot be written.
         """
-        with self._worded():
+        with self._translated_errors():
             connection = self._engine.raw_connection()
             try:
                 _switch_to_wal(connection.cursor())
             finally:
                 connection.close()
 
-    def rest(self) -> None:
-        """Let go of an SQLite file until the next transaction.
+    def release(self) -> None:
+        """Close an SQLite file until the next transaction.
 
         A connection that is kept would go on writing into a file that has been
-        deleted or replaced meanwhile, and no error would tell.
+        deleted or replaced meanwhile, without an error.
         """
         if self.is_sqlite:
             self._engine.dispose()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._engine.dispose()
 
     @contextmanager
-    def _worded(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except (DBAPIError, sqlite3.Error) as err:
             cause = err.orig if isinstance(err, DBAPIError) else err
-            raise StoreError(self._words(cause)) from err
+            raise StoreError(self._message(cause)) from err
 
-    def _words(self, cause: BaseException | None) -> str:
-        """Say what is wrong, without the statement: it holds people's data."""
+    def _message(self, cause: BaseException | None) -> str:
+        """Return what is wrong, without the statement: it holds people's data."""
         file = self._url.database
         code = getattr(cause, "sqlite_errorcode", -1)
-        if code >= 0 and (trouble := _SQLITE_TROUBLE.get(code & 0xFF)):
-            reason = trouble.format(file=file, busy=_BUSY_S)
+        if code >= 0 and (template := _SQLITE_MESSAGES.get(code & 0xFF)):
+            reason = template.format(file=file, busy=_BUSY_TIMEOUT_S)
         else:
             # The first line: PostgreSQL quotes the data in those that follow.
             reason = (str(cause).splitlines() or [""])[0].rstrip(". ")
@@ -190,7 +186,7 @@ class Database:
 
 
 def insert_for(connection: Connection, table: Table) -> Any:
-    """Begin an INSERT that may say ON CONFLICT.
+    """Start an INSERT that supports ON CONFLICT.
 
     Parameters
     ----------
@@ -204,11 +200,11 @@ def insert_for(connection: Connection, table: Table) -> Any:
     sqlalchemy.dialects.sqlite.Insert or sqlalchemy.dialects.postgresql.Insert
         The two share the methods that are used here.
     """
-    begin: dict[str, Callable[[Table], Any]] = {
+    inserts: dict[str, Callable[[Table], Any]] = {
         "postgresql": postgresql.insert,
         "sqlite": sqlite.insert,
     }
-    return begin[connection.dialect.name](table)
+    return inserts[connection.dialect.name](table)
 
 
 def _check_file(file: Path, *, must_exist: bool) -> None:
@@ -231,7 +227,7 @@ def _sqlite_engine(url: URL) -> Engine:
         url,
         poolclass=QueuePool,
         pool_size=1,
-        connect_args={"timeout": _BUSY_S},
+        connect_args={"timeout": _BUSY_TIMEOUT_S},
         hide_parameters=True,
     )
 
@@ -254,7 +250,7 @@ def _sqlite_engine(url: URL) -> Engine:
 def _switch_to_wal(cursor: DBAPICursor) -> None:
     # Of several processes that switch at once SQLite refuses all but one without
     # waiting; by the next attempt the file is switched.
-    deadline = time.monotonic() + _BUSY_S
+    deadline = time.monotonic() + _BUSY_TIMEOUT_S
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
@@ -278,7 +274,9 @@ def _postgresql_engine(url: URL) -> Engine:
             "A log in PostgreSQL", library="psycopg", extra="postgres"
         ) from err
     return create_engine(
-        url.update_query_dict({"connect_timeout": str(_CONNECT_S), **url.query}),
+        url.update_query_dict(
+            {"connect_timeout": str(_CONNECT_TIMEOUT_S), **url.query}
+        ),
         pool_pre_ping=True,
         pool_size=1,
         hide_parameters=True,

@@ -86,7 +86,7 @@ def _add_llm_calls(connection: Connection) -> None:
 
 
 def _add_extra(connection: Connection) -> None:
-    # Both databases call the type so.
+    # The type has this name in both databases.
     connection.execute(text("ALTER TABLE predictions ADD COLUMN extra JSON"))
     connection.execute(text("ALTER TABLE llm_calls ADD COLUMN extra JSON"))
 
@@ -100,14 +100,14 @@ MIGRATIONS: Sequence[Migration] = (
 
 
 def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Bring a database up to date; one that is so already is only read.
+    """Bring a database up to date; a current one is only read.
 
     Parameters
     ----------
     database : Database
         Where to work. Several processes may do it at once.
     migrations : sequence of callable, default=MIGRATIONS
-        All steps; those that the database has had are passed over.
+        All steps; those that the database has had are skipped.
 
     Raises
     ------
@@ -140,8 +140,8 @@ def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
 def is_log(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> bool:
     """Tell whether a database holds a log; it is only read.
 
-    Who only asks may bring a log up to date with `migrate`, but must not begin
-    one in a database that is something else.
+    A reader may bring a log up to date with `migrate`, but must not create one in
+    a database that is something else.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def is_log(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> 
         inspector = inspect(connection)
         if not inspector.get_table_names():
             return False
-        if _has_done_table(connection) and _last_number(
+        if _has_migrations_table(connection) and _last_number(
             connection, database, migrations
         ):
             return True
@@ -174,7 +174,7 @@ def is_log(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> 
     )
 
 
-def _has_done_table(connection: Connection) -> bool:
+def _has_migrations_table(connection: Connection) -> bool:
     """Tell our table of steps from one of another program with its name."""
     inspector = inspect(connection)
     if not inspector.has_table(MIGRATIONS_DONE.name):

@@ -1,4 +1,4 @@
-"""Questions to the log."""
+"""Queries on the log."""
 
 from datetime import datetime
 from typing import Any
@@ -29,7 +29,7 @@ def read_predictions(
     store_url : str
         Address of the store.
     limit : int or None, default=20
-        At most so many, >= 1; None for all.
+        At most this many, >= 1; None for all.
     since, until : datetime, optional
         Only those made at `since` or later, and before `until`; timezone-aware.
     model, version : str, optional
@@ -73,13 +73,13 @@ def read_calls(
     store_url : str
         Address of the store.
     limit : int or None, default=20
-        At most so many, >= 1; None for all.
+        At most this many, >= 1; None for all.
     since, until : datetime, optional
         Only those made at `since` or later, and before `until`; timezone-aware.
     model : str, optional
-        Only those that asked the model of this name.
+        Only those to the model of this name.
     outcome : {"ok", "error", "closed"}, optional
-        Only those that ended so.
+        Only those with this outcome.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def _last(
     for name, moment in (("since", since), ("until", until)):
         if moment is not None and moment.tzinfo is None:
             raise SettingError(
-                f"{name} names no zone: {moment}. Add one, such as tzinfo=UTC."
+                f"{name} has no time zone: {moment}. Add one, such as tzinfo=UTC."
             )
     columns = table.c
     query = select(table).order_by(columns.created_at.desc(), columns.id.desc())

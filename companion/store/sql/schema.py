@@ -1,7 +1,7 @@
 """The tables of the log as this version of the package reads and writes them.
 
-How a database gets there from an older version stands in
-`companion.store.sql.migrations`; a test compares the two.
+`companion.store.sql.migrations` brings an older database there; a test compares
+the two.
 """
 
 from collections.abc import Mapping
@@ -59,7 +59,7 @@ class UtcTime(TypeDecorator[datetime]):
         self, value: datetime | str | None, dialect: Dialect
     ) -> datetime | None:
         """Turn what the database gives into a moment in UTC."""
-        del dialect  # what came back says by its type how it was kept
+        del dialect  # the type of the value shows how it was stored
         if isinstance(value, str):
             return read_time(value)
         return None if value is None else value.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""What a shipper asks of the log's tables, each inside its caller's transaction."""
+"""Statements of the shipper, each run in its caller's transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -31,8 +31,8 @@ def insert_new(connection: Connection, records: Iterable[Record]) -> int:
     for record in records:
         by_table[record.table].append(record)
     return sum(
-        _insert_into(connection, RECORD_TABLES[name], alike)
-        for name, alike in by_table.items()
+        _insert_into(connection, RECORD_TABLES[name], group)
+        for name, group in by_table.items()
     )
 
 
@@ -69,7 +69,7 @@ def read_offset(connection: Connection, file: str) -> int:
 
 
 def move_offset(connection: Connection, file: str, offset: int) -> None:
-    """Say how far a file has been read.
+    """Store how far a file has been read.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def move_offset(connection: Connection, file: str, offset: int) -> None:
     statement = insert_for(connection, OFFSETS).values(file=file, offset=offset)
     statement = statement.on_conflict_do_update(
         index_elements=[OFFSETS.c.file],
-        # Of two shippers the one behind may turn back the other: then records
-        # come twice, which is all.
+        # Of two shippers the slower may move it back: then records come twice,
+        # which does no harm.
         set_={"offset": statement.excluded.offset},
     )
     connection.execute(statement)

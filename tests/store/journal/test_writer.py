@@ -203,7 +203,7 @@ def test_a_file_taken_from_under_the_writer_is_replaced(folder, predictions, wha
 
 @pytest.fixture
 def opened(monkeypatch):
-    """The numbers that files were opened under, in their order."""
+    """The descriptors of the files that were opened, in their order."""
     numbers = []
     open_ = os.open
 
@@ -217,7 +217,7 @@ def opened(monkeypatch):
 
 @posix
 def test_a_file_closed_by_others_is_replaced(folder, predictions, opened):
-    """So do programs that turn themselves into daemons, with all numbers."""
+    """Programs that turn themselves into daemons close every descriptor."""
     journal = Journal(folder)
     records = predictions(3)
     journal.append(records[:1])
@@ -233,7 +233,7 @@ def test_a_file_closed_by_others_is_replaced(folder, predictions, opened):
 
 
 @posix
-def test_what_others_opened_under_the_number_of_our_file_is_left_alone(
+def test_what_others_opened_under_the_descriptor_of_our_file_is_left_alone(
     folder, predictions, opened, tmp_path
 ):
     journal = Journal(folder)
@@ -252,7 +252,7 @@ def test_what_others_opened_under_the_number_of_our_file_is_left_alone(
 
 
 @posix
-def test_a_journal_that_is_dropped_lets_go_of_its_file(
+def test_a_journal_that_is_dropped_closes_its_file(
     folder, sqlite_url, predictions, opened
 ):
     journal = Journal(folder)

@@ -84,7 +84,7 @@ def test_a_call_comes_back_equal_from_the_database(store_url, folder):
     assert read_calls(store_url) == [long, BARE, CALL]
 
 
-def test_what_is_no_text_to_a_database_is_replaced_by_what_can_be_seen(
+def test_characters_that_a_database_refuses_are_replaced_by_visible_ones(
     store_url, folder
 ):
     """U+2400 is the symbol for NUL, U+FFFD the replacement character of Unicode."""
@@ -109,28 +109,28 @@ def test_whole_numbers_of_milliseconds_are_numbers():
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "words"),
+    ("field", "value", "message"),
     [
-        ("id", "", "id must be a text of 1 to 200"),
+        ("id", "", "id must be text of 1 to 200"),
         ("created_at", datetime(2014, 6, 1), "created_at must be a datetime in UTC"),  # noqa: DTZ001 - the case
-        ("model", "m" * 201, "model must be a text of 1 to 200"),
+        ("model", "m" * 201, "model must be text of 1 to 200"),
         ("prompt", "Will it rain?", "prompt must be a list of messages.*got 'Will"),
         ("prompt", ["Will it rain?"], "prompt must be a list of messages"),
         ("prompt", [{"role": "user", "content": math.nan}], "must be a finite number"),
-        ("prompt", [{"role": "user", "content": b"x"}], "a value that JSON knows"),
-        ("completion", None, "completion must be a text, got None"),
-        ("error", ValueError("x"), "error must be a text"),
+        ("prompt", [{"role": "user", "content": b"x"}], "a JSON value"),
+        ("completion", None, "completion must be text, got None"),
+        ("error", ValueError("x"), "error must be text"),
         ("outcome", "failed", "must be one of ok, error, closed, got 'failed'"),
         ("input_tokens", -1, "input_tokens must be from 0"),
         ("input_tokens", 2**63, "input_tokens must be from 0"),
-        ("cached_tokens", 1.0, "cached_tokens must be a whole number or None"),
-        ("output_tokens", True, "output_tokens must be a whole number or None"),
+        ("cached_tokens", 1.0, "cached_tokens must be an integer or None"),
+        ("output_tokens", True, "output_tokens must be an integer or None"),
         ("latency_ms", -0.1, "latency_ms must be >= 0"),
         ("first_token_ms", math.inf, "first_token_ms must be a finite number"),
     ],
 )
-def test_a_call_that_could_not_be_written_cannot_be_built(field, value, words):
-    with pytest.raises(SettingError, match=words):
+def test_a_call_that_could_not_be_written_cannot_be_built(field, value, message):
+    with pytest.raises(SettingError, match=message):
         replace(CALL, **{field: value})
 
 
@@ -146,7 +146,7 @@ def test_a_line_of_an_older_version_is_read_though_it_lacks_what_came_later():
 
 
 @pytest.mark.parametrize("field", ["id", "created_at", "prompt", "outcome"])
-def test_a_line_that_is_no_whole_call_is_refused_in_words(field):
+def test_an_incomplete_call_is_refused_with_a_message(field):
     row = json.loads(encode_record(CALL))
     del row[field]
 
@@ -173,7 +173,7 @@ def test_calls_are_chosen_by_time_model_and_outcome(store_url, folder):
     assert read_ids(store_url, outcome="ok", limit=None) == ["c-3", "c-1", "c-0"]
 
 
-def test_an_outcome_that_is_none_is_refused(sqlite_url):
+def test_an_unknown_outcome_is_refused(sqlite_url):
     with pytest.raises(SettingError, match="one of ok, error, closed, got 'failed'"):
         read_calls(sqlite_url, outcome="failed")
 

@@ -32,7 +32,7 @@ def test_nothing_to_ship_leaves_the_database_alone(tmp_path, folder):
 def test_a_locked_database_keeps_the_records_waiting(
     sqlite_url, tmp_path, folder, predictions, monkeypatch
 ):
-    monkeypatch.setattr(database, "_BUSY_S", 0.1)
+    monkeypatch.setattr(database, "_BUSY_TIMEOUT_S", 0.1)
     Shipper(sqlite_url, folder).prepare()
     Journal(folder).append(predictions(2))
     other = sqlite3.connect(tmp_path / "log.db", isolation_level=None)
@@ -48,7 +48,7 @@ def test_a_locked_database_keeps_the_records_waiting(
     assert shipper.ship().shipped == 2
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs POSIX rights")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
 @pytest.mark.skipif(
     hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write anything"
 )

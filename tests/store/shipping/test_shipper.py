@@ -107,7 +107,7 @@ def test_a_record_that_comes_twice_is_stored_once(store_url, folder, predictions
     assert read_ids(store_url) == [r.id for r in records]
 
 
-def test_more_than_a_batch_arrives_and_progress_is_told_in_bytes(
+def test_more_than_a_batch_arrives_and_progress_is_reported_in_bytes(
     store_url, folder, predictions
 ):
     Journal(folder).append(predictions(1234))
@@ -163,11 +163,11 @@ def test_a_torn_last_line_is_set_aside_and_the_rest_arrives(
     report = ship(store_url, folder)
 
     assert report == ShipReport(shipped=1, set_aside=1)
-    beside = path.with_name(path.name + ".bad")
-    assert beside.read_bytes() == second[:-20] + b"\n"
-    assert list(folder.iterdir()) == [beside]
+    bad_file = path.with_name(path.name + ".bad")
+    assert bad_file.read_bytes() == second[:-20] + b"\n"
+    assert list(folder.iterdir()) == [bad_file]
     assert [r.message for r in caplog.records] == [
-        f"1 lines of the journal hold no record and were set aside in {beside}."
+        f"1 lines of the journal hold no record and were set aside in {bad_file}."
     ]
     assert ship(store_url, folder) == ShipReport()
 
@@ -200,16 +200,14 @@ def test_broken_lines_in_a_living_file_block_nothing_and_are_set_aside_once(
     assert len(caplog.records) == 1
 
 
-def test_set_aside_lines_come_in_when_mended_and_renamed(
-    store_url, folder, predictions
-):
+def test_set_aside_lines_come_in_when_fixed_and_renamed(store_url, folder, predictions):
     [line] = map(encode_record, predictions(1))
     write_dead_file(folder, line.replace(b"0.25", b"0,25"))
     ship(store_url, folder)
-    [beside] = folder.iterdir()
+    [bad_file] = folder.iterdir()
 
-    beside.write_bytes(beside.read_bytes().replace(b"0,25", b"0.25"))
-    beside.rename(folder / f"mended{SUFFIX}")
+    bad_file.write_bytes(bad_file.read_bytes().replace(b"0,25", b"0.25"))
+    bad_file.rename(folder / f"fixed{SUFFIX}")
 
     assert ship(store_url, folder) == ShipReport(shipped=1)
 
@@ -217,7 +215,7 @@ def test_set_aside_lines_come_in_when_mended_and_renamed(
 def test_a_broken_line_is_set_aside_once_however_often_its_batch_is_tried(
     sqlite_url, tmp_path, folder, predictions, monkeypatch
 ):
-    monkeypatch.setattr(database, "_BUSY_S", 0.01)
+    monkeypatch.setattr(database, "_BUSY_TIMEOUT_S", 0.01)
     Shipper(sqlite_url, folder).prepare()
     [line] = map(encode_record, predictions(1))
     path = write_dead_file(folder, b"broken\n" + line)

@@ -57,7 +57,7 @@ def test_what_tells_two_databases_apart_is_shown_and_has_a_journal_of_its_own():
 
 
 @pytest.mark.parametrize(
-    ("url", "words"),
+    ("url", "message"),
     [
         ("companion.db", "is not the address of a store. Give sqlite:///FILE"),
         ("", "is not the address of a store"),
@@ -78,8 +78,8 @@ def test_what_tells_two_databases_apart_is_shown_and_has_a_journal_of_its_own():
         ("sqlite:///file:log.db?uri=true", "Give a plain path after three slashes"),
     ],
 )
-def test_an_address_that_cannot_be_used_is_refused_without_its_password(url, words):
-    with pytest.raises(SettingError, match=words) as caught:
+def test_an_address_that_cannot_be_used_is_refused_without_its_password(url, message):
+    with pytest.raises(SettingError, match=message) as caught:
         parse_store_url(url)
 
     assert "hu" not in str(caught.value)

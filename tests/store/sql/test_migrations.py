@@ -146,14 +146,14 @@ def test_a_newer_database_is_refused_and_left_alone(
     migrate(database, [*MIGRATIONS, lambda _: None])
     Journal(folder).append(predictions(1))
     newest = len(MIGRATIONS)
-    words = (
+    message = (
         f"made by a newer companion: its schema has number {newest + 1}, .* "
         f"up to {newest}.*upgrade"
     )
 
-    with pytest.raises(StoreError, match=words):
+    with pytest.raises(StoreError, match=message):
         ship(store_url, folder)
-    with pytest.raises(StoreError, match=words):
+    with pytest.raises(StoreError, match=message):
         read_predictions(store_url)
 
     assert read_all(database, "SELECT count(*) FROM predictions") == [(0,)]

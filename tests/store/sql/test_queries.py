@@ -52,7 +52,7 @@ def test_predictions_of_one_moment_come_in_a_fixed_order(
     assert read_ids(store_url) == ["b-0", "a-0"]
 
 
-def test_a_span_of_time_holds_its_begin_and_not_its_end(log):
+def test_a_range_of_time_includes_its_start_and_not_its_end(log):
     url, noon = log
     span = {"since": noon + timedelta(seconds=2), "until": noon + timedelta(seconds=4)}
 
@@ -78,7 +78,7 @@ def test_models_and_versions_are_told_apart(log):
 def test_a_time_without_a_zone_is_refused(log):
     url, _ = log
 
-    with pytest.raises(SettingError, match="until names no zone: 2014-06-01"):
+    with pytest.raises(SettingError, match="until has no time zone: 2014-06-01"):
         read_predictions(url, until=datetime(2014, 6, 1))  # noqa: DTZ001 - the case
 
 
@@ -122,9 +122,7 @@ def test_a_database_of_another_program_is_refused_and_left_as_it_is(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["journal", "shop.db"]
 
 
-def test_an_empty_database_is_a_log_that_is_not_begun(
-    sqlite_url, tmp_path, folder, predictions
-):
+def test_an_empty_database_holds_no_log_yet(sqlite_url, tmp_path, folder, predictions):
     """So a server leaves it that is killed right after it made the file."""
     (tmp_path / "log.db").touch()
     Journal(folder).append(predictions(3))
