@@ -1,1 +1,1 @@
-"""A record of each call to a language model."""
+"""Records each call to a language model."""

@@ -1,9 +1,8 @@
-"""What an answer of a language model says about itself.
+"""Reads text, counts and model name from the answer of a language model.
 
-Read from the answers of the `openai` client, from the JSON of any server that
-speaks its protocol, and from what LangChain hands to its callbacks. A count
-that an answer does not tell is None: unknown is not zero. Of several choices
-the first is read.
+Answers are objects of the `openai` client, the JSON of any server that speaks
+its protocol, or what LangChain passes to its callbacks. A count that is not in
+the answer is None: unknown is not zero. Of several choices the first is read.
 """
 
 import contextlib
@@ -16,7 +15,7 @@ from companion.llm.recording.messages import plain_text
 
 __all__ = [
     "Answer",
-    "Piece",
+    "Chunk",
     "read_chunk",
     "read_failure",
     "read_langchain",
@@ -28,14 +27,13 @@ __all__ = [
 class Answer:
     """An answer's text and counts.
 
-    Servers tell odd things: a count that is none becomes unknown, and what should
-    be text is turned into text. The call is not lost over it.
+    A count that is not a valid number becomes None, and what should be text is
+    turned into text: no call is lost over an odd answer.
 
     Attributes
     ----------
     completion : str or None
-        The text; calls of tools follow as one line of JSON. None if there is
-        nothing to read it from.
+        The text; tool calls follow as one line of JSON. None if unknown.
     input_tokens, cached_tokens, output_tokens : int or None
         Counts of tokens; the cached ones are among the input.
     finish_reason : str or None
@@ -57,40 +55,40 @@ class Answer:
         for name in ("completion", "finish_reason", "model"):
             object.__setattr__(self, name, _as_text(getattr(self, name)))
 
-    def updated(self, news: "Answer") -> "Answer":
-        """Return the same with what `news` knows in place of the old.
+    def updated(self, later: "Answer") -> "Answer":
+        """Return this answer with the values that a later one knows.
 
         Parameters
         ----------
-        news : Answer
-            What was said later.
+        later : Answer
+            Its values replace those of this answer, unless they are None.
 
         Returns
         -------
         Answer
-            What is known now.
+            The two combined.
         """
-        told = {field.name: getattr(news, field.name) for field in fields(news)}
-        known = {name: value for name, value in told.items() if value is not None}
+        values = {field.name: getattr(later, field.name) for field in fields(later)}
+        known = {name: value for name, value in values.items() if value is not None}
         return replace(self, **known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """A piece of a streamed answer.
+class Chunk:
+    """A chunk of a streamed answer.
 
     Attributes
     ----------
     text : str
-        What the piece adds to the text.
-    speaks : bool
-        Whether the model said anything: text, a thought, a call of a tool.
+        What the chunk adds to the text.
+    has_output : bool
+        Whether the chunk holds output: text, reasoning or a tool call.
     answer : Answer
-        What the piece says beyond that; the last pieces bring the counts.
+        What else the chunk says; the last chunks bring the counts.
     """
 
     text: str
-    speaks: bool
+    has_output: bool
     answer: Answer
 
 
@@ -120,8 +118,8 @@ def read_response(response: object) -> Answer:
     )
 
 
-def read_chunk(chunk: object) -> Piece:
-    """Read a piece of a stream of the OpenAI protocol.
+def read_chunk(chunk: object) -> Chunk:
+    """Read a chunk of a stream of the OpenAI protocol.
 
     Parameters
     ----------
@@ -131,18 +129,20 @@ def read_chunk(chunk: object) -> Piece:
 
     Returns
     -------
-    Piece
+    Chunk
         What it adds.
     """
     if isinstance(chunk, str):
-        return Piece(text=chunk, speaks=bool(chunk), answer=Answer())
+        return Chunk(text=chunk, has_output=bool(chunk), answer=Answer())
     body = _as_mapping(chunk)
     choice = _first_choice(body)
     delta = _as_mapping(choice.get("delta"))
     text = plain_text(delta.get("content")) or delta.get("refusal") or ""
-    return Piece(
+    return Chunk(
         text=text,
-        speaks=bool(text or delta.get("tool_calls") or delta.get("reasoning_content")),
+        has_output=bool(
+            text or delta.get("tool_calls") or delta.get("reasoning_content")
+        ),
         answer=replace(
             _openai_counts(body.get("usage")),
             finish_reason=choice.get("finish_reason"),
@@ -152,10 +152,10 @@ def read_chunk(chunk: object) -> Piece:
 
 
 def read_failure(error: BaseException) -> Answer:
-    """Read the answer that a failure refuses, such as JSON that is cut off.
+    """Read the answer that an error carries, such as JSON that was cut off.
 
-    The model has given it and its tokens are spent, though the caller never
-    sees it.
+    The model produced it and its tokens are spent, though the caller never sees
+    it.
 
     Parameters
     ----------
@@ -165,14 +165,14 @@ def read_failure(error: BaseException) -> Answer:
     Returns
     -------
     Answer
-        What the answer says; nothing where the failure holds none.
+        What it says; all None if the error carries no answer.
     """
     reason: BaseException | None = error
     while reason is not None:
         answer = getattr(reason, "completion", None)
         # LangChain adds the response to what its parsing raised.
         response = getattr(reason, "response", None)
-        with contextlib.suppress(Exception):  # other libraries' words for other things
+        with contextlib.suppress(Exception):  # other libraries use these names too
             if answer is None and response is not None and response.is_success:
                 answer = response.json()
             if answer is not None:
@@ -182,7 +182,7 @@ def read_failure(error: BaseException) -> Answer:
 
 
 def read_langchain(result: Any) -> Answer:
-    """Read what LangChain hands to `on_llm_end`.
+    """Read what LangChain passes to `on_llm_end`.
 
     An answer from LangChain's own cache repeats the counts of the call that
     filled it. Its model was not asked this time, so its counts are 0.
@@ -201,14 +201,14 @@ def read_langchain(result: Any) -> Answer:
         return Answer()
     generation = result.generations[0][0]
     message = getattr(generation, "message", None)
-    told = {
+    details = {
         **(result.llm_output or {}),
         **(generation.generation_info or {}),
         **(getattr(message, "response_metadata", None) or {}),
     }
     usage = getattr(message, "usage_metadata", None)
     counts = (
-        _openai_counts(told.get("token_usage"))
+        _openai_counts(details.get("token_usage"))
         if usage is None
         else _langchain_counts(usage)
     )
@@ -218,13 +218,13 @@ def read_langchain(result: Any) -> Answer:
     return replace(
         counts,
         completion=_join(text, getattr(message, "tool_calls", None)),
-        finish_reason=told.get("finish_reason") or told.get("stop_reason"),
-        model=told.get("model_name") or told.get("model"),
+        finish_reason=details.get("finish_reason") or details.get("stop_reason"),
+        model=details.get("model_name") or details.get("model"),
     )
 
 
 def _langchain_counts(usage: Mapping[str, Any]) -> Answer:
-    # LangChain marks what comes out of its cache so:
+    # The mark of an answer from LangChain's cache:
     # BaseChatModel._convert_cached_generations.
     if usage.get("total_cost") == 0:
         return Answer(input_tokens=0, cached_tokens=0, output_tokens=0)
@@ -237,12 +237,12 @@ def _langchain_counts(usage: Mapping[str, Any]) -> Answer:
 
 
 def _openai_counts(usage: object) -> Answer:
-    told = _as_mapping(usage)
-    details = _as_mapping(told.get("prompt_tokens_details"))
+    counts = _as_mapping(usage)
+    details = _as_mapping(counts.get("prompt_tokens_details"))
     return Answer(
-        input_tokens=told.get("prompt_tokens"),
+        input_tokens=counts.get("prompt_tokens"),
         cached_tokens=details.get("cached_tokens"),
-        output_tokens=told.get("completion_tokens"),
+        output_tokens=counts.get("completion_tokens"),
     )
 
 
@@ -256,13 +256,13 @@ def _as_mapping(value: Any) -> Mapping[str, Any]:
         return {}
     if isinstance(value, Mapping):
         return value
-    told: Mapping[str, Any] = value.model_dump()
-    return told
+    dumped: Mapping[str, Any] = value.model_dump()
+    return dumped
 
 
 def _as_count(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
-        value = int(value)  # JSON of JavaScript knows one kind of number
+        value = int(value)  # JavaScript writes all numbers as floats
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value < 2**63 else None

@@ -1,8 +1,7 @@
 """Writes the calls of this process to the journal, and never fails.
 
-What watches a call must not break it: a call that cannot be written is counted
-and named in the log of the process, once an outage. Neither says what was in
-the prompt.
+Recording must not break a call: one that cannot be written is counted, and an
+outage is logged once. The log message says nothing of the prompt.
 """
 
 import logging
@@ -19,7 +18,7 @@ _logger = logging.getLogger("companion.llm")
 
 
 class CallLog:
-    """The log of calls to language models, as one process writes it.
+    """Writes calls to language models to the journal of one process.
 
     Parameters
     ----------
@@ -74,22 +73,22 @@ class CallLog:
         try:
             record = make_record()
             self._journal.append([record])
-        except Exception as err:  # noqa: BLE001 - what watches must not break
+        except Exception as err:  # noqa: BLE001 - recording must not break a call
             self.note_loss(err)
             return None
         self._losses.note_success()
         return record
 
     def note_loss(self, err: Exception) -> None:
-        """Count a call that could not be written, and say so once an outage.
+        """Count a call that could not be written, and log an outage once.
 
         Parameters
         ----------
         err : Exception
-            Why it could not.
+            Why it could not be written.
         """
         self._losses.note_loss(err)
 
     def close(self) -> None:
-        """Let go of the journal's file; a later call begins a new one."""
+        """Close the journal's file; a later call starts a new one."""
         self._journal.close()

@@ -1,9 +1,9 @@
 """Records each call of LangChain's models; a callback handler.
 
-LangChain tells of a call's begin, pieces and end. Of three ends it tells
-otherwise than one would think: a stream that its consumer closes arrives as an
-error, a cancelled `ainvoke` does not arrive at all, and an answer from
-LangChain's cache arrives with the counts of the call that filled the cache.
+LangChain reports the start, the chunks and the end of a call. Three ends are
+surprising: a stream that its consumer closes is reported as an error, the end
+of a cancelled `ainvoke` not at all, and an answer from LangChain's cache comes
+with the counts of the call that filled the cache.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class Recorder(BaseCallbackHandler):
         Folder of the journal; by default ``COMPANION_JOURNAL``, and without that
         the one that belongs to the store.
     longest_s : float, default=3600
-        After so many seconds a call whose end nobody told of counts as given up.
+        After this many seconds a call without an end is recorded as closed.
 
     Attributes
     ----------
@@ -65,11 +65,11 @@ class Recorder(BaseCallbackHandler):
     Raises
     ------
     SettingError
-        If the address of the store is none.
+        If the URL is not a valid store address.
     """
 
-    # In the caller's thread and task, in order: another thread would come late,
-    # and could not tell which task is cancelled.
+    # In the caller's thread and task, in order: another thread would be late, and
+    # could not tell which task is cancelled.
     run_inline = True
 
     def __init__(
@@ -82,13 +82,13 @@ class Recorder(BaseCallbackHandler):
         self._log = CallLog(store, journal)
         self.store = self._log.store
         self._longest_s = longest_s
-        self._open: dict[UUID, _Run] = {}
+        self._open: dict[UUID, _TrackedCall] = {}
         self._lock = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A copy, also in another process, has a file of its own in the same journal.
-        made = partial(type(self), longest_s=self._longest_s)
-        return made, (self.store, self._log.folder)
+        make = partial(type(self), longest_s=self._longest_s)
+        return make, (self.store, self._log.folder)
 
     @property
     def lost(self) -> int:
@@ -107,11 +107,11 @@ class Recorder(BaseCallbackHandler):
         self.close()
 
     def close(self) -> None:
-        """Record as closed what is still open, and let go of the journal's file.
+        """Record as closed what is still open, and close the journal's file.
 
         A recorder may be used again afterwards.
         """
-        self._give_up(begun_before=float("inf"))
+        self._close_stale(started_before=float("inf"))
         self._log.close()
 
     def on_chat_model_start(
@@ -123,8 +123,8 @@ class Recorder(BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Take the begin of a call to a chat model."""
-        self._begin(run_id, messages[0], _model_name(serialized, metadata, kwargs))
+        """Record the start of a call to a chat model."""
+        self._start(run_id, messages[0], _model_name(serialized, metadata, kwargs))
 
     def on_llm_start(
         self,
@@ -135,8 +135,8 @@ class Recorder(BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Take the begin of a call to a plain language model."""
-        self._begin(run_id, prompts[0], _model_name(serialized, metadata, kwargs))
+        """Record the start of a call to a plain language model."""
+        self._start(run_id, prompts[0], _model_name(serialized, metadata, kwargs))
 
     def on_llm_new_token(
         self,
@@ -146,13 +146,13 @@ class Recorder(BaseCallbackHandler):
         run_id: UUID,
         **kwargs: Any,  # noqa: ARG002 - LangChain's signature
     ) -> None:
-        """Take a piece of a streamed answer."""
+        """Record a chunk of a streamed answer."""
         run = self._open.get(run_id)
         if run is not None:
             text = plain_text(token)
             message = getattr(chunk, "message", None)
             calls_tool = bool(getattr(message, "tool_call_chunks", None))
-            run.call.hear(text, speaks=bool(text) or calls_tool)
+            run.call.add_chunk(text, has_output=bool(text) or calls_tool)
 
     def on_llm_end(
         self,
@@ -161,7 +161,7 @@ class Recorder(BaseCallbackHandler):
         run_id: UUID,
         **kwargs: Any,  # noqa: ARG002 - LangChain's signature
     ) -> None:
-        """Take the end of an answer."""
+        """Record the end of an answer."""
         self._end(run_id, "ok", result=response)
 
     def on_llm_error(
@@ -172,21 +172,21 @@ class Recorder(BaseCallbackHandler):
         response: Any = None,
         **kwargs: Any,  # noqa: ARG002 - LangChain's signature
     ) -> None:
-        """Take a failure, or the end of a stream that its consumer closed."""
+        """Record a failure, or the end of a stream that its consumer closed."""
         outcome = outcome_of(error)
-        shown = error if outcome == "error" else None
-        self._end(run_id, outcome, result=response, error=shown)
+        failure = error if outcome == "error" else None
+        self._end(run_id, outcome, result=response, error=failure)
 
-    def _begin(self, run_id: UUID, prompt: object, model: str | None) -> None:
+    def _start(self, run_id: UUID, prompt: object, model: str | None) -> None:
         try:
-            run = _Run(OpenCall(str(run_id), model=model, prompt=prompt))
-        except Exception as err:  # noqa: BLE001 - what watches must not break
+            run = _TrackedCall(OpenCall(str(run_id), model=model, prompt=prompt))
+        except Exception as err:  # noqa: BLE001 - recording must not break a call
             self._log.note_loss(err)
             return
         with self._lock:
             self._open[run_id] = run
-        run.watch(lambda task: self._end_with(task, run_id))
-        self._give_up(begun_before=time.monotonic() - self._longest_s)
+        run.watch(lambda task: self._end_with_task(task, run_id))
+        self._close_stale(started_before=time.monotonic() - self._longest_s)
 
     def _end(
         self,
@@ -195,46 +195,46 @@ class Recorder(BaseCallbackHandler):
         *,
         result: Any = None,
         error: BaseException | None = None,
-        is_seen: bool = True,
+        end_seen: bool = True,
     ) -> None:
         with self._lock:
             run = self._open.pop(run_id, None)
         if run is None:
-            return  # it was given up, or its begin was lost
+            return  # closed as stale, or its start was lost
         run.unwatch()
-        latency_ms = run.call.elapsed_ms() if is_seen else None
+        latency_ms = run.call.elapsed_ms() if end_seen else None
 
         def make_record() -> "LLMCall":
             answer = read_langchain(result)
             if outcome == "closed" and answer.finish_reason is not None:
-                ended = "ok"  # closed behind the last piece: the answer is whole
+                ended = "ok"  # closed after the last chunk: the answer is complete
             else:
                 ended = outcome
             if ended != "ok":
-                answer = Answer()  # what came is in the pieces; no count is final
+                answer = Answer()  # the text is in the chunks; no count is final
             return run.call.to_record(ended, answer, latency_ms=latency_ms, error=error)
 
         self._log.write(make_record)
 
-    def _end_with(self, task: "asyncio.Task[Any]", run_id: UUID) -> None:
+    def _end_with_task(self, task: "asyncio.Task[Any]", run_id: UUID) -> None:
         run = self._open.get(run_id)
-        if run is not None and run.call.was_heard and not task.cancelled():
-            return  # LangChain asks for each piece of a chain's stream in a new task
+        if run is not None and run.call.has_chunks and not task.cancelled():
+            return  # LangChain reads each chunk of a chain's stream in a new task
         # A task that caught its cancellation may have gone on since.
-        self._end(run_id, "closed", is_seen=task.cancelled())
+        self._end(run_id, "closed", end_seen=task.cancelled())
 
-    def _give_up(self, *, begun_before: float) -> None:
+    def _close_stale(self, *, started_before: float) -> None:
         with self._lock:
-            late = [
+            stale = [
                 run_id
                 for run_id, run in self._open.items()
-                if run.call.begun_at < begun_before
+                if run.call.started_at < started_before
             ]
-        for run_id in late:
-            self._end(run_id, "closed", is_seen=False)
+        for run_id in stale:
+            self._end(run_id, "closed", end_seen=False)
 
 
-class _Run:
+class _TrackedCall:
     """An open call and the task that waits for it, if one does."""
 
     def __init__(self, call: OpenCall) -> None:
@@ -256,9 +256,9 @@ class _Run:
 def _model_name(
     serialized: dict[str, Any] | None,
     metadata: dict[str, Any] | None,
-    told: dict[str, Any],
+    kwargs: dict[str, Any],
 ) -> str | None:
-    params = told.get("invocation_params") or {}
+    params = kwargs.get("invocation_params") or {}
     name = (
         params.get("model")
         or params.get("model_name")

@@ -1,9 +1,8 @@
 """Prompts of any origin as plain messages that the log can keep.
 
 A prompt is a text, or messages as dicts, as objects of the `openai` client or
-of LangChain. None of these libraries is imported: what an object is shows in
-its attributes. Whatever a prompt holds, something readable comes out, for a
-call must not be lost over its prompt.
+of LangChain. None of these libraries is imported: objects are recognised by their
+attributes. Any prompt gives something readable, so that no call is lost over it.
 """
 
 import math
@@ -12,10 +11,10 @@ from typing import Any
 
 __all__ = ["plain_messages", "plain_text"]
 
-# LangChain's word for who speaks -> the one of the OpenAI protocol.
+# LangChain's name of a role -> the one of the OpenAI protocol.
 _ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant"}
 # Deeper than any message, and less than what the log refuses.
-_DEEPEST = 20
+_MAX_DEPTH = 20
 
 
 def plain_messages(prompt: object) -> list[dict[str, Any]]:
@@ -90,7 +89,7 @@ def _plain_message(message: object) -> dict[str, Any]:
 
 
 def _from_langchain(message: Any) -> dict[str, Any]:
-    # A ChatMessage says freely who speaks; all others say it by their type.
+    # A ChatMessage has a role of its own; the type of all others gives it.
     role = getattr(message, "role", None) or _role(str(message.type))
     plain = {"role": role, "content": _plain(message.content, 0)}
     for name in ("name", "tool_calls", "tool_call_id"):
@@ -99,14 +98,14 @@ def _from_langchain(message: Any) -> dict[str, Any]:
     return plain
 
 
-def _role(word: str) -> str:
-    return _ROLES.get(word, word)
+def _role(name: str) -> str:
+    return _ROLES.get(name, name)
 
 
 def _plain(value: object, depth: int) -> Any:
     if isinstance(value, str | bool) or value is None:
         return value
-    if depth >= _DEEPEST:
+    if depth >= _MAX_DEPTH:
         return "…"
     if isinstance(value, Mapping):
         return _plain_dict(value, depth)

@@ -1,4 +1,4 @@
-"""A call to a language model that is going on, until it becomes a record."""
+"""A call to a language model in progress, until it becomes a record."""
 
 import re
 import time
@@ -11,21 +11,21 @@ from companion.store import LLMCall
 
 __all__ = ["OpenCall", "outcome_of"]
 
-_LONGEST_NAME = 200
-_LONGEST_ERROR = 2_000
-# What looks like a key. Servers repeat in their refusals what they were sent.
+_MAX_NAME_LENGTH = 200
+_MAX_ERROR_LENGTH = 2_000
+# What looks like a key. Servers repeat in their errors what they were sent.
 _KEY = re.compile(r"(?i)(?<=bearer )\S+|\bsk-[\w-]{8,}")
 
 
 class OpenCall:
-    """A call from its question on.
+    """A call in progress; its time runs from here.
 
     Parameters
     ----------
     call_id : str
         Identity of the call.
     model : str or None
-        Name of the model that is asked; None if only the answer will tell.
+        Name of the model that is asked; None to take it from the answer.
     prompt : object
         A text or messages of any origin.
 
@@ -33,43 +33,43 @@ class OpenCall:
     ----------
     call_id : str
         Identity of the call.
-    begun_at : float
-        When it began, in seconds of `time.monotonic`.
+    started_at : float
+        When it started, in seconds of `time.monotonic`.
     """
 
     def __init__(self, call_id: str, *, model: str | None, prompt: object) -> None:
         self.call_id = call_id
-        self.begun_at = time.monotonic()
+        self.started_at = time.monotonic()
         self._created_at = datetime.now(UTC)
         self._model = model
-        # Now, for the caller may change its list of messages meanwhile.
+        # A copy: the caller may change its list of messages meanwhile.
         self._prompt = plain_messages(prompt)
-        self._pieces: list[str] = []
+        self._chunks: list[str] = []
         self._first_token_ms: float | None = None
-        self._begin = time.perf_counter()
+        self._start = time.perf_counter()
 
     @property
-    def was_heard(self) -> bool:
-        """Whether a piece of a streamed answer came, be it an empty one."""
-        return bool(self._pieces)
+    def has_chunks(self) -> bool:
+        """Whether a chunk of a streamed answer came, even an empty one."""
+        return bool(self._chunks)
 
     def elapsed_ms(self) -> float:
-        """Return the time since the question, in milliseconds, to the microsecond."""
-        return round((time.perf_counter() - self._begin) * 1000, 3)
+        """Return the time since the start, in milliseconds, to the microsecond."""
+        return round((time.perf_counter() - self._start) * 1000, 3)
 
-    def hear(self, text: str, *, speaks: bool = True) -> None:
-        """Take a piece of a streamed answer.
+    def add_chunk(self, text: str, *, has_output: bool = True) -> None:
+        """Add a chunk of a streamed answer.
 
         Parameters
         ----------
         text : str
             What it adds; may be empty.
-        speaks : bool, default=True
-            Whether the model said anything, be it no text.
+        has_output : bool, default=True
+            Whether it holds output of the model, even if it is not text.
         """
-        if speaks and self._first_token_ms is None:
+        if has_output and self._first_token_ms is None:
             self._first_token_ms = self.elapsed_ms()
-        self._pieces.append(text)
+        self._chunks.append(text)
 
     def to_record(
         self,
@@ -86,12 +86,12 @@ class OpenCall:
         outcome : {"ok", "error", "closed"}
             How it ended.
         answer : Answer
-            What is known of the answer; without a text that of the pieces is
+            What is known of the answer; without text, that of the chunks is
             taken.
         latency_ms : float or None
-            Time from the question to the end, in milliseconds.
+            Time from the start to the end, in milliseconds.
         error : BaseException, optional
-            What went wrong. An answer that it refuses is kept.
+            What went wrong. An answer that it carries is kept.
 
         Returns
         -------
@@ -101,17 +101,17 @@ class OpenCall:
         Raises
         ------
         SettingError
-            If something is of a kind that the log does not take.
+            If the log does not accept a value.
         """
         if error is not None:
             answer = answer.updated(read_failure(error))
-        heard = "".join(self._pieces)
+        streamed = "".join(self._chunks)
         return LLMCall(
             id=self.call_id,
             created_at=self._created_at,
             model=_as_name(self._model or answer.model),
             prompt=self._prompt,
-            completion=heard if answer.completion is None else answer.completion,
+            completion=streamed if answer.completion is None else answer.completion,
             outcome=outcome,
             input_tokens=answer.input_tokens,
             cached_tokens=answer.cached_tokens,
@@ -119,15 +119,14 @@ class OpenCall:
             latency_ms=latency_ms,
             first_token_ms=self._first_token_ms,
             finish_reason=answer.finish_reason,
-            error=None if error is None else _as_text(error),
+            error=None if error is None else _message(error),
         )
 
 
 def outcome_of(error: BaseException) -> str:
-    """Tell a failure from somebody who stopped listening.
+    """Tell a failure from a caller that stopped listening.
 
-    A generator that is closed, a task that is cancelled and Ctrl-C are no
-    failures of the model.
+    A closed generator, a cancelled task and Ctrl-C are not failures of the model.
 
     Parameters
     ----------
@@ -144,19 +143,19 @@ def outcome_of(error: BaseException) -> str:
 
 def _as_name(model: str | None) -> str:
     name = "".join(c if c.isprintable() else "?" for c in model or "")
-    return name[:_LONGEST_NAME] or "unknown"
+    return name[:_MAX_NAME_LENGTH] or "unknown"
 
 
-def _as_text(error: BaseException) -> str:
-    words = _name(error)
-    first = error
-    while first.__cause__ is not None:
-        first = first.__cause__
+def _message(error: BaseException) -> str:
+    message = _describe(error)
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
     # "Connection error." alone is no help. Our own errors say their cause already.
-    if first is not error and not isinstance(error, CompanionError):
-        words += f" (from {_name(first)})"
-    return _KEY.sub("***", words)[:_LONGEST_ERROR]
+    if cause is not error and not isinstance(error, CompanionError):
+        message += f" (from {_describe(cause)})"
+    return _KEY.sub("***", message)[:_MAX_ERROR_LENGTH]
 
 
-def _name(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -1,6 +1,6 @@
-"""Record a call to a language model from any code.
+"""Records a call to a language model from code without LangChain.
 
-For code without LangChain: `with record_call(...) as call:` around the call.
+Put `with record_call(...) as call:` around the call.
 LangChain's models are recorded by `companion.llm.Recorder`.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RecordedCall", "record_call"]
 
-# One open journal for each place that this process writes to, not one per call.
+# One open journal per store and folder, not one per call.
 _logs: dict[tuple[str, str], CallLog] = {}
 _logs_lock = threading.Lock()
 
@@ -34,7 +34,7 @@ def record_call(
 ) -> "RecordedCall":
     """Record the call that the `with` block makes.
 
-    The call's time runs from the begin of the block to its end. An exception
+    The call's time runs from the start of the block to its end. An exception
     that leaves the block is recorded as the call's failure, and goes on
     unchanged. The record is in the journal when the block is over; `ship`
     brings it into the database.
@@ -55,14 +55,14 @@ def record_call(
     Returns
     -------
     RecordedCall
-        Tell it the answer: `response()` for a whole one, `chunk()` for each
-        piece of a stream, `finish()` for what you know yourself.
+        Give it the answer: `response()` for a whole one, `chunk()` for each
+        chunk of a stream, `finish()` for what you know yourself.
 
     Raises
     ------
     SettingError
-        If the address of the store is none. Nothing later raises: a call that
-        cannot be recorded is answered all the same.
+        If the URL is not a valid store address. Nothing later raises: a call
+        that cannot be recorded is answered all the same.
 
     Examples
     --------
@@ -95,15 +95,15 @@ class RecordedCall:
         self._model = model
         self._prompt = prompt
         self._open: OpenCall | None = None
-        self._told = Answer()
-        self._is_whole = False
+        self._answer = Answer()
+        self._is_complete = False
 
     def __enter__(self) -> Self:
         try:
             self._open = OpenCall(
                 str(uuid.uuid4()), model=self._model, prompt=self._prompt
             )
-        except Exception as err:  # noqa: BLE001 - what watches must not break
+        except Exception as err:  # noqa: BLE001 - recording must not break a call
             self._log.note_loss(err)
         return self
 
@@ -117,35 +117,36 @@ class RecordedCall:
         if call is None:
             return
         latency_ms = call.elapsed_ms()
-        outcome = "ok" if self._is_whole else "closed"
+        outcome = "ok" if self._is_complete else "closed"
         if error is not None and outcome_of(error) == "error":
             outcome = "error"
-        shown = error if outcome == "error" else None
+        failure = error if outcome == "error" else None
         self.record = self._log.write(
             lambda: call.to_record(
-                outcome, self._told, latency_ms=latency_ms, error=shown
+                outcome, self._answer, latency_ms=latency_ms, error=failure
             )
         )
 
     def chunk(self, chunk: object) -> None:
-        """Take a piece of a streamed answer.
+        """Take a chunk of a streamed answer.
 
-        The first piece that says something gives the time to the first token.
-        The last pieces of the `openai` client bring the reason of the end and,
+        The first chunk with output gives the time to the first token. The last
+        chunks of the `openai` client bring the finish reason and,
         with ``stream_options={"include_usage": True}``, the counts. After plain
-        texts call `finish()`: without it the call counts as closed early.
+        text call `finish()`: without it the call counts as closed early.
 
         Parameters
         ----------
         chunk : str or openai.types.chat.ChatCompletionChunk
-            The piece; its JSON as a mapping will do.
+            The chunk; its JSON as a mapping will do.
         """
-        with contextlib.suppress(Exception):  # what watches must not break
-            piece = read_chunk(chunk)
+        with contextlib.suppress(Exception):  # recording must not break a call
+            read = read_chunk(chunk)
             if self._open is not None:
-                self._open.hear(piece.text, speaks=piece.speaks)
-            self._tell(piece.answer)
-            self._is_whole = self._is_whole or piece.answer.finish_reason is not None
+                self._open.add_chunk(read.text, has_output=read.has_output)
+            self._update(read.answer)
+            if read.answer.finish_reason is not None:
+                self._is_complete = True
 
     def response(self, response: object) -> None:
         """Take a whole answer.
@@ -155,9 +156,9 @@ class RecordedCall:
         response : openai.types.chat.ChatCompletion
             What the client returned; its JSON as a mapping will do.
         """
-        self._is_whole = True
-        with contextlib.suppress(Exception):  # what watches must not break
-            self._tell(read_response(response))
+        self._is_complete = True
+        with contextlib.suppress(Exception):  # recording must not break a call
+            self._update(read_response(response))
 
     def finish(
         self,
@@ -168,20 +169,20 @@ class RecordedCall:
         output_tokens: int | None = None,
         finish_reason: str | None = None,
     ) -> None:
-        """Say that the answer is whole, and what is known of it.
+        """Mark the answer as complete, with what is known of it.
 
         Parameters
         ----------
         completion : str, optional
-            The text; by default that of the pieces.
+            The text; by default that of the chunks.
         input_tokens, cached_tokens, output_tokens : int, optional
             Counts of tokens, where they are known; the cached ones are among
             the input.
         finish_reason : str, optional
             Why the model stopped: ``stop``, ``length``, ...
         """
-        self._is_whole = True
-        self._tell(
+        self._is_complete = True
+        self._update(
             Answer(
                 completion=completion,
                 input_tokens=input_tokens,
@@ -191,8 +192,8 @@ class RecordedCall:
             )
         )
 
-    def _tell(self, news: Answer) -> None:
-        self._told = self._told.updated(news)
+    def _update(self, later: Answer) -> None:
+        self._answer = self._answer.updated(later)
 
 
 def _find_log(store: str | None, journal: str | Path | None) -> CallLog:

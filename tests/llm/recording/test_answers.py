@@ -60,17 +60,17 @@ def test_an_answer_is_read_from_json_and_from_the_clients_object():
         ({"usage": None, "choices": []}, Answer(completion="")),
     ],
 )
-def test_what_an_answer_does_not_tell_is_unknown_and_not_zero(change, expected):
+def test_what_is_not_in_an_answer_is_unknown_and_not_zero(change, expected):
     assert read_response({**RESPONSE, "model": None, **change}) == expected
 
 
 @pytest.mark.parametrize(
-    ("told", "known"),
+    ("given", "known"),
     [(31.0, 31), (0, 0), (-1, None), (2**63, None), ("31", None), (True, None)],
 )
-def test_a_count_that_is_none_is_unknown_and_the_call_is_kept(told, known):
+def test_a_count_that_is_not_valid_is_unknown(given, known):
     """JavaScript writes 31.0; some servers say -1 for what they do not know."""
-    usage = {"prompt_tokens": told, "completion_tokens": 7}
+    usage = {"prompt_tokens": given, "completion_tokens": 7}
 
     answer = read_response({**RESPONSE, "usage": usage})
 
@@ -100,7 +100,7 @@ def test_a_refusal_is_what_the_model_said():
 
 
 @pytest.mark.parametrize(
-    ("delta", "text", "speaks"),
+    ("delta", "text", "has_output"),
     [
         ({"role": "assistant", "content": None}, "", False),
         ({"content": ""}, "", False),
@@ -109,20 +109,20 @@ def test_a_refusal_is_what_the_model_said():
         ({"reasoning_content": "Hm."}, "", True),
     ],
 )
-def test_a_piece_speaks_with_its_first_word_thought_or_call(delta, text, speaks):
-    """The first piece of a stream only says who speaks: no token came yet."""
-    piece = read_chunk({"choices": [{"delta": delta}]})
+def test_output_is_text_reasoning_or_a_tool_call(delta, text, has_output):
+    """The first chunk of a stream only gives the role: no token came yet."""
+    chunk = read_chunk({"choices": [{"delta": delta}]})
 
-    assert (piece.text, piece.speaks) == (text, speaks)
+    assert (chunk.text, chunk.has_output) == (text, has_output)
 
 
-def test_the_last_pieces_bring_reason_and_counts():
+def test_the_last_chunks_bring_reason_and_counts():
     reason = read_chunk({"choices": [{"delta": {}, "finish_reason": "length"}]})
     counts = read_chunk({"choices": [], "usage": RESPONSE["usage"]})
 
-    told = reason.answer.updated(counts.answer)
+    answer = reason.answer.updated(counts.answer)
 
-    assert told == Answer(
+    assert answer == Answer(
         finish_reason="length", input_tokens=31, cached_tokens=24, output_tokens=2
     )
 
@@ -154,13 +154,13 @@ def test_langchains_usage_is_read_with_what_was_cached():
     assert read_langchain(as_result(message)) == WHOLE
 
 
-def test_a_plain_model_tells_its_counts_beside_the_text():
+def test_a_plain_model_gives_its_counts_beside_the_text():
     output = {"token_usage": RESPONSE["usage"], "model_name": "smollm2"}
 
     assert read_langchain(as_result(llm_output=output, finish_reason="stop")) == WHOLE
 
 
-def test_a_model_that_tells_nothing_leaves_its_counts_unknown():
+def test_a_model_without_counts_leaves_them_unknown():
     from langchain_core.messages import AIMessage
 
     assert read_langchain(as_result(AIMessage("No."))) == Answer(completion="No.")

@@ -19,11 +19,11 @@ from companion.errors import LanguageModelError, PromptTooLongError
 LONG = {"max_tokens": 1_000, "extra_body": {"ignore_eos": True}}
 
 
-def test_an_answer_is_recorded_with_all_that_the_server_tells(ask, recorded, model):
+def test_an_answer_is_recorded_with_all_that_the_server_reports(ask, recorded, model):
     answer = ask().invoke([("system", "Be brief."), ("human", "Hello")])
 
     [call] = recorded()
-    told = answer.usage_metadata
+    usage = answer.usage_metadata
     assert call.completion == answer.content != ""
     assert call.prompt == [
         {"role": "system", "content": "Be brief."},
@@ -35,8 +35,8 @@ def test_an_answer_is_recorded_with_all_that_the_server_tells(ask, recorded, mod
         "length",
     )
     assert call.output_tokens == 8
-    assert call.input_tokens == told["input_tokens"] > 8
-    assert call.cached_tokens == told["input_token_details"]["cache_read"]
+    assert call.input_tokens == usage["input_tokens"] > 8
+    assert call.cached_tokens == usage["input_token_details"]["cache_read"]
     assert call.latency_ms > 0
     assert (call.first_token_ms, call.error) == (None, None)
 
@@ -82,12 +82,12 @@ class Briefing(BaseModel):
 
 
 def test_a_chains_asynchronous_stream_is_recorded_whole(ask, recorded):
-    """LangChain asks for each of its pieces in a task of its own."""
+    """LangChain reads each of its chunks in a task of its own."""
     chain = ChatPromptTemplate.from_template("Say {word}") | ask() | StrOutputParser()
 
     async def listen():
         stream = chain.astream({"word": "rain"})
-        said = "".join([piece async for piece in stream])
+        said = "".join([chunk async for chunk in stream])
         events = chain.astream_events({"word": "rain"}, version="v2")
         names = [event["event"] async for event in events]
         return said, names
@@ -120,7 +120,7 @@ def test_an_answer_that_is_cut_off_in_its_json_is_recorded_with_its_tokens(
 
 
 def test_an_answer_that_a_schema_refuses_is_recorded_with_its_tokens(ask, recorded):
-    """The server knows the form, and not what its words may be."""
+    """The server enforces the JSON schema, and not which values are valid."""
 
     class Day(BaseModel):
         rain: bool
@@ -193,7 +193,7 @@ def test_a_stream_that_is_closed_early_is_closed_and_no_error(ask, recorded):
     assert (call.input_tokens, call.output_tokens) == (None, None)
 
 
-def test_a_stream_that_is_closed_behind_its_last_word_is_whole(ask, recorded):
+def test_a_stream_that_is_closed_after_its_last_chunk_is_complete(ask, recorded):
     stream = ask().stream("Hello")
     for chunk in stream:
         if chunk.response_metadata.get("finish_reason"):
@@ -204,7 +204,9 @@ def test_a_stream_that_is_closed_behind_its_last_word_is_whole(ask, recorded):
     assert (call.outcome, call.finish_reason) == ("ok", "length")
 
 
-def test_a_cancelled_call_is_recorded_although_langchain_does_not_tell(ask, recorded):
+def test_a_cancelled_call_is_recorded_although_langchain_does_not_report_it(
+    ask, recorded
+):
     async def lose_patience():
         task = asyncio.create_task(ask(**LONG).ainvoke("Tell a story"))
         await asyncio.sleep(0.3)

@@ -1,4 +1,4 @@
-"""The recorder beside its calls: copies, threads, ends that nobody tells, losses."""
+"""The recorder over time: copies, threads, unreported ends, losses."""
 
 import asyncio
 import copy
@@ -51,7 +51,7 @@ def test_a_copy_of_a_chain_records_into_the_same_journal(tmp_path, store, duplic
 
 
 def test_threads_share_a_recorder(recorder, recorded):
-    """Each call keeps its own question, answer and pieces."""
+    """Each call keeps its own question, answer and chunks."""
 
     def talk(number):
         fake(f"answer {number} is long").invoke(
@@ -74,7 +74,7 @@ def test_threads_share_a_recorder(recorder, recorded):
     assert recorder.lost == 0
 
 
-def test_the_first_piece_with_a_word_gives_the_time(recorder, recorded):
+def test_the_first_chunk_with_text_gives_the_time(recorder, recorded):
     run_id = uuid.uuid4()
     recorder.on_chat_model_start({}, [[HumanMessage("Hello")]], run_id=run_id)
     recorder.on_llm_new_token("", run_id=run_id)
@@ -101,9 +101,9 @@ def test_a_plain_language_model_is_recorded_as_well(recorder, recorded):
 
 def test_a_key_that_a_failure_repeats_is_not_kept(recorder, recorded):
     run_id = uuid.uuid4()
-    words = "wrong key sk-proj-abcdef123456 in Bearer abc.def"
+    message = "wrong key sk-proj-abcdef123456 in Bearer abc.def"
     recorder.on_llm_start({}, ["Hello"], run_id=run_id)
-    recorder.on_llm_error(ValueError(words), run_id=run_id)
+    recorder.on_llm_error(ValueError(message), run_id=run_id)
 
     [call] = recorded()
     assert call.error == "ValueError: wrong key *** in Bearer ***"
@@ -128,7 +128,7 @@ def test_what_is_still_open_at_the_end_is_recorded_as_closed(store, recorded):
     assert recorder.lost == 0
 
 
-def test_a_call_whose_end_nobody_tells_is_given_up_in_time(store, recorded):
+def test_a_call_whose_end_is_not_reported_is_closed_in_time(store, recorded):
     with Recorder(store, longest_s=0.05) as recorder:
         forgotten = start_one(recorder)
         time.sleep(0.1)
@@ -239,7 +239,7 @@ def test_neither_prompts_nor_answers_are_logged(ask, caplog, recorded):
     assert not [one for one in caplog.records if one.name.startswith("companion")]
 
 
-def test_a_store_that_is_none_is_refused_before_anything_is_asked():
+def test_an_invalid_store_is_refused_before_anything_is_asked():
     with pytest.raises(SettingError, match="not the address of a store"):
         Recorder("log.db")
 

@@ -76,7 +76,7 @@ def test_the_json_that_any_client_gets_will_do(record, recorded, model):
     assert (call.record.output_tokens, call.record.outcome) == (4, "ok")
 
 
-def test_a_stream_is_recorded_piece_by_piece(ask, record, recorded):
+def test_a_stream_is_recorded_chunk_by_chunk(ask, record, recorded):
     said = ""
     with record() as call:
         for chunk in ask(stream=True, stream_options={"include_usage": True}):
@@ -182,8 +182,8 @@ def test_what_one_knows_oneself_is_recorded(record, recorded):
     assert (kept.outcome, kept.finish_reason) == ("ok", "stop")
 
 
-def test_without_an_end_an_answer_is_not_whole(record, recorded):
-    """Plain pieces do not say which of them is the last."""
+def test_without_finish_an_answer_is_not_complete(record, recorded):
+    """Plain text does not say which chunk is the last."""
     with record() as call:
         call.chunk("No")
     with record():
@@ -240,7 +240,7 @@ def test_calls_of_one_store_share_one_journal_file(record, recorded, tmp_path):
         lambda call: call.finish(completion=b"bytes"),
     ],
 )
-def test_a_wrong_word_to_the_recorder_does_not_break_the_call(record, misuse, caplog):
+def test_misuse_of_the_recorder_does_not_break_the_call(record, misuse, caplog):
     with caplog.at_level(logging.DEBUG), record() as call:
         misuse(call)
         answer = "here"
@@ -265,7 +265,7 @@ def test_what_cannot_be_written_is_logged_and_the_answer_comes(
     assert "private" not in caplog.text
 
 
-def test_a_store_that_is_none_is_refused_before_anything_is_asked():
+def test_an_invalid_store_is_refused_before_anything_is_asked():
     with pytest.raises(SettingError, match="not the address of a store"):
         record_call(store="log.db", model="m", prompt="Hello")
 
