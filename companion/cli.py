@@ -1,4 +1,4 @@
-"""The command `companion`: finds the subcommand, runs it, words its errors.
+"""The command `companion`: finds the subcommand, runs it, prints its errors.
 
 Each subcommand lives in a module of its own under `companion.commands` and is
 imported only when it is asked for, so that `companion --help` is quick and
@@ -74,13 +74,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        The words after `companion`; by default those of this process.
+        The arguments after `companion`; by default those of this process.
 
     Returns
     -------
     int
-        Exit code: 0 done, 1 something is wrong and the message says what,
-        2 the command's words are off, 70 a defect of ours, 130 interrupted.
+        Exit code: 0 done, 1 something is wrong and the message says what, 2 wrong
+        arguments, 70 a bug in companion, 130 interrupted.
     """
     state = {"debug": False}
     try:
@@ -101,11 +101,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         click.echo(f"Error: {err}", err=True)
         return 1
-    except Exception as err:  # noqa: BLE001 - the last resort: words, not a traceback
+    except Exception as err:  # noqa: BLE001 - the last resort: a message, not a traceback
         if state["debug"]:
             traceback.print_exc()
         click.echo(
-            f"Error: {type(err).__name__}: {err}. This is a defect of companion. "
+            f"Error: {type(err).__name__}: {err}. This is a bug in companion. "
             "Run the command again as `companion --debug …` and report what it shows.",
             err=True,
         )

@@ -1,4 +1,4 @@
-"""What can go wrong, by name.
+"""The errors that this package raises on purpose.
 
 ::
 
@@ -85,7 +85,7 @@ class ModelError(CompanionError, ValueError):
 
 
 class WeightsError(CompanionError, OSError):
-    """The weights of a language model are missing, broken or cannot be brought."""
+    """The weights of a language model are missing, broken or cannot be fetched."""
 
 
 class LanguageModelError(CompanionError, RuntimeError):
@@ -126,4 +126,4 @@ class PortInUseError(CompanionError, OSError):
 
 
 class StartError(CompanionError, RuntimeError):
-    """A program started in the background ended or stayed silent."""
+    """A program started in the background ended early or did not answer in time."""

@@ -26,8 +26,7 @@ class Setting:
     meaning : str
         One sentence for the reader.
     has_option : bool
-        Whether a command has an option for it; without one only the variable
-        says it.
+        Whether a command has an option for it; if not, only the variable sets it.
     """
 
     variable: str
@@ -73,12 +72,12 @@ SETTINGS: Mapping[str, Setting] = {
     "max-rows": Setting(
         variable="COMPANION_MAX_ROWS",
         default="1000",
-        meaning="Most rows that one request may hold.",
+        meaning="Maximum number of rows in one request.",
     ),
     "max-body": Setting(
         variable="COMPANION_MAX_BODY",
         default="1048576",
-        meaning="Most bytes that the body of one request may have.",
+        meaning="Maximum size of the body of one request, in bytes.",
     ),
     "log-failure": Setting(
         variable="COMPANION_LOG_FAILURE",
@@ -120,7 +119,7 @@ SETTINGS: Mapping[str, Setting] = {
         variable="COMPANION_LLM_KEY",
         default=None,
         meaning="Key that `COMPANION_LLM_URL` asks for. It is sent nowhere else.",
-        # Every user of the machine can read the words of a command.
+        # Every user of the machine can read the arguments of a command.
         has_option=False,
     ),
 }
@@ -155,8 +154,8 @@ def resolve_setting(name: str, given: object = None) -> str | None:
     Returns
     -------
     str or None
-        The value as text; None if nothing says one. An empty variable counts as
-        not set.
+        The value as text; None if it is not set and has no default. An empty
+        variable counts as not set.
     """
     if given is not None:
         return str(given)
@@ -167,7 +166,7 @@ def resolve_setting(name: str, given: object = None) -> str | None:
 def resolve_store(
     store: str | None = None, journal: str | Path | None = None
 ) -> StorePlace:
-    """Find the store and its journal, the same for all who write or read the log.
+    """Find the store and its journal, for everything that writes or reads the log.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from companion.errors import DataError
 
 @pytest.fixture
 def failing_command(monkeypatch):
-    """Make `companion doctor` raise what a test wants to see worded."""
+    """Make `companion doctor` raise a given error."""
 
     def set_error(error: BaseException) -> None:
         @click.command()
@@ -36,12 +36,12 @@ def test_commands_are_the_modules_that_hold_them():
     assert set(COMMANDS) == modules
 
 
-def walk(words, command):
-    """Each command with the words that call it, groups and those inside them."""
-    yield words, command
+def walk(arguments, command):
+    """Each command with the arguments that call it, groups and those inside them."""
+    yield arguments, command
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
-            yield from walk([*words, name], inner)
+            yield from walk([*arguments, name], inner)
 
 
 CALLS = [
@@ -54,15 +54,15 @@ CALLS = [
 
 
 @pytest.mark.parametrize(
-    ("words", "command"),
+    ("arguments", "command"),
     CALLS,
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
-def test_each_command_has_help_with_an_example(words, command, capsys):
-    code = main([*words, "--help"])
+def test_each_command_has_help_with_an_example(arguments, command, capsys):
+    code = main([*arguments, "--help"])
 
     text = capsys.readouterr().out
-    name = " ".join(words)
+    name = " ".join(arguments)
     assert code == 0
     assert text.startswith(f"Usage: companion {name} ")
     assert f"Example: companion {name}" in text
@@ -86,7 +86,7 @@ def test_the_version_is_the_packages(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("arguments", "expected"),
     [
         (["tarin"], "No such command 'tarin'"),
         (["doctor", "--prot", "1"], "No such option"),
@@ -94,8 +94,8 @@ def test_the_version_is_the_packages(capsys):
         (["doctor", "--port", "http"], "'http' is not a valid integer"),
     ],
 )
-def test_wrong_words_end_with_2_and_say_which(words, expected, capsys):
-    code = main(words)
+def test_wrong_arguments_end_with_2_and_say_which(arguments, expected, capsys):
+    code = main(arguments)
 
     captured = capsys.readouterr()
     assert code == 2
@@ -114,7 +114,7 @@ def test_an_error_of_ours_is_one_sentence_and_ends_with_1(failing_command, capsy
     assert captured.out == ""
 
 
-def test_a_defect_is_one_sentence_and_ends_with_70(failing_command, capsys):
+def test_a_bug_is_one_sentence_and_ends_with_70(failing_command, capsys):
     failing_command(ZeroDivisionError("division by zero"))
 
     code = main(["doctor"])
@@ -155,7 +155,7 @@ def test_a_variable_set_to_0_adds_none(failing_command, capsys, monkeypatch):
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_reader_that_has_seen_enough_hears_no_complaint():
+def test_a_closed_pipe_is_not_an_error():
     """As in `companion --help | head -1`; click ends the command with 1."""
     process = subprocess.Popen(
         [sys.executable, "-m", "companion", "--help"],

@@ -95,10 +95,10 @@ def test_what_binder_starts_replaces_the_start_script():
     assert read(".binder/start").splitlines()[-1] == 'exec "$@"'
 
 
-def test_each_session_explains_itself_in_one_line_and_hands_words_on():
+def test_each_session_explains_itself_in_one_line_and_passes_arguments_on():
     for name, function in sessions().items():
-        words = ast.get_docstring(function) or ""
-        assert re.fullmatch(r"[A-Z].*\S", words), name
+        docstring = ast.get_docstring(function) or ""
+        assert re.fullmatch(r"[A-Z].*\S", docstring), name
         assert "session.posargs" in ast.unparse(function), name
 
 

@@ -54,7 +54,7 @@ def test_importing_the_package_loads_nothing_beyond_the_standard_library():
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["--help"],
         ["--version"],
@@ -63,11 +63,11 @@ def test_importing_the_package_loads_nothing_beyond_the_standard_library():
     ],
     ids=" ".join,
 )
-def test_the_command_loads_nothing_heavy_before_it_works(words):
+def test_the_command_loads_nothing_heavy_before_it_works(arguments):
     """`calls`, `predictions` and `ship` are the store's own: SQLAlchemy may load."""
-    loaded = list_loaded(f"from companion.cli import main\nmain({words!r})")
+    loaded = list_loaded(f"from companion.cli import main\nmain({arguments!r})")
 
-    allowed = {"sqlalchemy"} if words[0] in STORES_OWN else set()
+    allowed = {"sqlalchemy"} if arguments[0] in STORES_OWN else set()
     assert "click" in loaded
     assert loaded & HEAVY <= allowed
 

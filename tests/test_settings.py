@@ -8,11 +8,11 @@ from companion.cli import COMMANDS, main
 from companion.settings import SETTINGS, resolve_setting, resolve_store
 
 
-def walk(words, command):
-    """Each command with the words that call it, those inside a group too."""
+def walk(arguments, command):
+    """Each command with the arguments that call it, those inside a group too."""
     if not isinstance(command, click.Group):
-        return [words]
-    inner = (walk([*words, name], each) for name, each in command.commands.items())
+        return [arguments]
+    inner = (walk([*arguments, name], each) for name, each in command.commands.items())
     return [found for several in inner for found in several]
 
 

@@ -23,11 +23,11 @@ SCRIPTS = "Scripts" if sys.platform == "win32" else "bin"
 PATIENCE = ("--retries", "1", "--timeout", "10", "--disable-pip-version-check")
 
 
-def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     # An editable checkout on the path would hide what the wheel lacks.
     environ = {key: os.environ[key] for key in os.environ if key != "PYTHONPATH"}
     return subprocess.run(
-        [str(word) for word in words],
+        [str(argument) for argument in arguments],
         cwd=cwd,
         env={**environ, "PYTHONUTF8": "1"},
         capture_output=True,
@@ -132,16 +132,16 @@ def test_doctor_works_without_any_extra_and_says_which_one_is_missing(
 
 
 @pytest.mark.parametrize(
-    ("words", "extra"),
+    ("arguments", "extra"),
     [
         (("train", "--out", "model"), "tracking"),
         (("serve", "model"), "serving"),
     ],
 )
 def test_a_command_whose_extra_is_missing_says_so_in_one_sentence(
-    empty_environment, tmp_path, words, extra
+    empty_environment, tmp_path, arguments, extra
 ):
-    result = run(empty_environment / "companion", *words, cwd=tmp_path)
+    result = run(empty_environment / "companion", *arguments, cwd=tmp_path)
 
     assert (result.returncode, result.stdout) == (1, "")
     (line,) = result.stderr.splitlines()

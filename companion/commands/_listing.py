@@ -49,7 +49,7 @@ def listing_command(
     right, n_elastic
         As in `format_table`.
     filters : sequence of click.option
-        The listing's own filters; each is passed on to `read` by its name.
+        The listing's own filters; each is passed to `read` by its name.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def listing_command(
         if waiting := count_waiting(store, journal, table=record.table):
             wait = f"{noun} waits" if waiting == 1 else f"{noun}s wait"
             click.echo(
-                f"{waiting} {wait} in the journal and not in the list; `companion "
+                f"{waiting} {wait} in the journal and not yet in the list; `companion "
                 "ship` brings them in.",
                 err=True,  # standard output may be JSON
             )
@@ -81,11 +81,11 @@ def listing_command(
             rows = [cells(one) for one in found]
             click.echo(format_table(columns, rows, right=right, n_elastic=n_elastic))
         elif any(value is not None for value in (since, until, *chosen.values())):
-            click.echo(f"No {noun} in the log is like that.")
+            click.echo(f"No {noun} in the log matches.")
         else:
             click.echo(f"No {noun} is in the log yet.")
 
-    options = (store_option, journal_option, *_CHOICE, *filters, _JSON)
+    options = (store_option, journal_option, *_COMMON_OPTIONS, *filters, _JSON)
     for option in reversed(options):
         run = option(run)
     make = click.command(
@@ -108,13 +108,13 @@ def _read_time(
         raise click.BadParameter(str(err), ctx, param) from None
 
 
-_CHOICE = (
+_COMMON_OPTIONS = (
     click.option(
         "--limit",
         type=click.IntRange(min=1),
         default=20,
         show_default=True,
-        help="At most so many.",
+        help="Show at most this many.",
     ),
     click.option(
         "--since",

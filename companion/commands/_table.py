@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 __all__ = ["format_table"]
 
-_NARROWEST = 20
-# Where no terminal says how wide it is, as in a pipe.
-_USUAL_COLUMNS = 120
+_MIN_WIDTH = 20
+# Where the terminal's width is unknown, as in a pipe.
+_DEFAULT_COLUMNS = 120
 
 
 def format_table(
@@ -18,7 +18,7 @@ def format_table(
     right: Sequence[str] = (),
     n_elastic: int = 1,
 ) -> str:
-    """Lay rows out as a table.
+    """Format rows as a table.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ def format_table(
         Names of the columns.
     rows : sequence of sequence of str
         Cells, as many in each row as there are columns. What cannot be printed
-        is shown as ``?``: text of strangers must not steer the terminal.
+        is shown as ``?``: untrusted text must not control the terminal.
     right : sequence of str, optional
-        The columns that are set to the right.
+        The columns to align to the right.
     n_elastic : int, default=1
-        So many columns at the end share what room the others leave, and are cut
-        where it is not enough.
+        Number of columns at the end that share the room that the others leave;
+        their cells are cut to fit.
 
     Returns
     -------
@@ -41,9 +41,9 @@ def format_table(
     table = [header, *(tuple(map(_printable, row)) for row in rows)]
     n_fixed = len(header) - n_elastic
     widths = [max(len(row[column]) for row in table) for column in range(n_fixed)]
-    columns = shutil.get_terminal_size((_USUAL_COLUMNS, 24)).columns
+    columns = shutil.get_terminal_size((_DEFAULT_COLUMNS, 24)).columns
     left_over = columns - sum(widths) - 2 * (len(header) - 1)
-    room = max(left_over // n_elastic, _NARROWEST)
+    room = max(left_over // n_elastic, _MIN_WIDTH)
     widths += [
         min(room, max(len(row[column]) for row in table))
         for column in range(n_fixed, len(header))
@@ -65,6 +65,6 @@ def _fit(cell: str, width: int, *, is_right: bool) -> str:
 
 def _printable(cell: str) -> str:
     shown = "".join(c if c.isprintable() else "?" for c in cell)
-    # A terminal may have no letters for what is in the log.
+    # The terminal's encoding may lack characters that are in the log.
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"
     return shown.encode(encoding, "replace").decode(encoding)

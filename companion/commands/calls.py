@@ -55,6 +55,8 @@ command = listing_command(
     n_elastic=2,
     filters=(
         click.option("--model", metavar="NAME", help="To the model of this name."),
-        click.option("--outcome", type=click.Choice(OUTCOMES), help="That ended so."),
+        click.option(
+            "--outcome", type=click.Choice(OUTCOMES), help="With this outcome."
+        ),
     ),
 )

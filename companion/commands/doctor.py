@@ -1,4 +1,4 @@
-"""`companion doctor`: print what the course needs and what is there."""
+"""`companion doctor`: check this computer for what the course needs."""
 
 import dataclasses
 import json
@@ -65,9 +65,9 @@ def _format_lines(checks: Sequence[Check], *, n_unmet: int, encoding: str) -> li
     width = max(len(check.name) for check in checks)
     lines = [f"companion {__version__}"]
     for check in checks:
-        word = f"{marks[check.status]} {check.status}"
-        # Padded before it is coloured: colour codes have a length, and no width.
-        status = click.style(f"{word:<9}", fg=_COLOURS[check.status])
+        label = f"{marks[check.status]} {check.status}"
+        # Padded before it is coloured: colour codes add length and no width.
+        status = click.style(f"{label:<9}", fg=_COLOURS[check.status])
         optional = "" if check.required else " (optional)"
         lines.append(f"{status}  {check.name:<{width}}  {check.found}{optional}")
         if check.remedy:
@@ -80,7 +80,7 @@ def _sum_up(n_unmet: int) -> str:
     if n_unmet == 0:
         return "Everything that is required is there."
     things = "1 thing needs" if n_unmet == 1 else f"{n_unmet} things need"
-    return f"{things} your attention. Run `companion doctor` again after each repair."
+    return f"{things} your attention. Run `companion doctor` again after each fix."
 
 
 def _can_print(text: str, encoding: str) -> bool:
@@ -92,7 +92,7 @@ def _can_print(text: str, encoding: str) -> bool:
 
 
 def _make_printable(text: str, encoding: str) -> str:
-    # A folder may have a name that this terminal has no letters for.
+    # The terminal's encoding may lack characters of a folder's name.
     if _can_print(text, encoding):
         return text
     return text.encode("ascii", "backslashreplace").decode("ascii")

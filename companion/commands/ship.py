@@ -15,7 +15,7 @@ from companion.system.parents import watch_stdin
 
 __all__ = ["command"]
 
-# Below this a shipment is over before a bar is read.
+# A smaller shipment is over before anyone reads a progress bar.
 _BAR_FROM_BYTES = 1_000_000
 
 
@@ -25,7 +25,7 @@ _BAR_FROM_BYTES = 1_000_000
 )
 @store_option
 @journal_option
-@click.option("--follow", "following", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--follow", "following", is_flag=True, help="Keep shipping until Ctrl-C.")
 @click.option(
     "--interval",
     type=click.FloatRange(min=0, min_open=True),
@@ -37,7 +37,7 @@ _BAR_FROM_BYTES = 1_000_000
     "--while-stdin-open",
     is_flag=True,
     help=(
-        "With --follow: end when standard input does, and at no signal. For a "
+        "With --follow: end when standard input ends, and ignore signals. For a "
         "program that starts this one and may be killed."
     ),
 )
@@ -57,7 +57,7 @@ def command(
     """
     logging.basicConfig(format="%(levelname)s: %(message)s")
     if while_stdin_open and not following:
-        raise SettingError("--while-stdin-open only goes with --follow. Add --follow.")
+        raise SettingError("--while-stdin-open needs --follow. Add --follow.")
     if following:
         stop = _stop_at_end_of_input() if while_stdin_open else _stop_at_signal()
         shipper = Shipper(store, journal)
@@ -99,12 +99,12 @@ def _stop_at_end_of_input() -> threading.Event:
 def _sentence(report: ShipReport) -> str:
     if report == ShipReport():
         return "Nothing waited in the journal."
-    words = f"Shipped {_count(report.shipped, 'record')}"
+    sentence = f"Shipped {_count(report.shipped, 'record')}"
     if report.duplicates:
-        words += f", passed over {report.duplicates} that were there already"
+        sentence += f", passed over {report.duplicates} that were there already"
     if report.set_aside:
-        words += f", set {_count(report.set_aside, 'unreadable line')} aside"
-    return f"{words}."
+        sentence += f", set {_count(report.set_aside, 'unreadable line')} aside"
+    return f"{sentence}."
 
 
 def _count(n: int, noun: str) -> str:

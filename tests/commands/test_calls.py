@@ -85,7 +85,7 @@ def test_a_line_fits_the_terminal(url, capsys):
     assert row.endswith("…")
 
 
-def test_text_of_a_model_cannot_steer_the_terminal(url, capsys):
+def test_text_of_a_model_cannot_control_the_terminal(url, capsys):
     asked = [{"role": "user", "content": [{"type": "text", "text": "\x1b[2Jhi"}]}]
     fill(url, make(0, prompt=asked, completion="\x1b[31mred"))
 
@@ -95,7 +95,7 @@ def test_text_of_a_model_cannot_steer_the_terminal(url, capsys):
     assert row.endswith("?[2Jhi  ?[31mred")
 
 
-def test_a_terminal_without_the_letters_shows_question_marks(url, monkeypatch):
+def test_characters_that_the_terminal_lacks_are_question_marks(url, monkeypatch):
     """As a Windows console with code page 1252 does not know the check mark."""
     fill(url, make(0, completion="✓ yes"))
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
@@ -157,7 +157,7 @@ def test_an_empty_answer_says_why(url, capsys):
     main(["calls", "--store", url, "--outcome", "error"])
     main(["calls", "--store", url, "--since", "2014-06-01", "--model", "gpt"])
 
-    assert capsys.readouterr().out == "No call in the log is like that.\n" * 2
+    assert capsys.readouterr().out == "No call in the log matches.\n" * 2
 
 
 def test_calls_that_still_wait_are_counted_and_named(url, capsys):
@@ -169,7 +169,7 @@ def test_calls_that_still_wait_are_counted_and_named(url, capsys):
 
     captured = capsys.readouterr()
     assert captured.err == (
-        "1 call waits in the journal and not in the list; `companion ship` brings "
+        "1 call waits in the journal and not yet in the list; `companion ship` brings "
         "them in.\n"
     )
     assert len(captured.out.splitlines()) == 2
@@ -190,15 +190,15 @@ def test_a_log_without_calls_says_so(url, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         (["--since", "yesterday"], "'yesterday' is not a time. Give ISO 8601"),
         (["--outcome", "failed"], "'failed' is not one of 'ok', 'error', 'closed'"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused_with_exit_code_2(
-    url, capsys, options, words
+    url, capsys, options, message
 ):
     assert main(["calls", "--store", url, *options]) == 2
 
-    assert words in capsys.readouterr().err
+    assert message in capsys.readouterr().err

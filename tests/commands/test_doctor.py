@@ -59,7 +59,7 @@ def test_each_check_is_a_line_and_each_remedy_stands_below(pretend, capsys):
         "             Run: python -m pip install flask",
         "✗ missing  Extra llm      without x (optional)",
         "             Run",
-        "1 thing needs your attention. Run `companion doctor` again after each repair.",
+        "1 thing needs your attention. Run `companion doctor` again after each fix.",
     ]
 
 

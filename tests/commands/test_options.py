@@ -6,7 +6,7 @@ from companion.commands._options import setting_option
 from companion.settings import SETTINGS
 
 
-def run(name, *words, variable=None, option=None):
+def run(name, *arguments, variable=None, option=None):
     """What a command gets for a setting: None, or text as nothing converts it."""
     got = []
 
@@ -16,7 +16,7 @@ def run(name, *words, variable=None, option=None):
         got.extend(values.items())
 
     environment = {} if variable is None else {SETTINGS[name].variable: variable}
-    result = CliRunner().invoke(command, words, env=environment)
+    result = CliRunner().invoke(command, arguments, env=environment)
     assert result.exit_code == 0, result.output
     return got
 

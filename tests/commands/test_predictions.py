@@ -63,7 +63,7 @@ def test_a_line_fits_the_terminal(url, capsys):
     assert row.endswith("…")
 
 
-def test_text_from_a_request_cannot_steer_the_terminal(url, capsys):
+def test_text_from_a_request_cannot_control_the_terminal(url, capsys):
     fill(url, make(0, inputs={"weather": "\x1b[31mred\n\ud800"}))
 
     main(["predictions", "--store", url])
@@ -125,7 +125,7 @@ def test_an_empty_answer_says_why(url, capsys):
 
     main(["predictions", "--store", url, "--model", "wind"])
 
-    assert capsys.readouterr().out == "No prediction in the log is like that.\n"
+    assert capsys.readouterr().out == "No prediction in the log matches.\n"
 
 
 def test_records_that_still_wait_are_counted_and_named(url, capsys):
@@ -141,7 +141,7 @@ def test_records_that_still_wait_are_counted_and_named(url, capsys):
     captured = capsys.readouterr()
     assert len(json.loads(captured.out)) == 1
     assert captured.err == (
-        "2 predictions wait in the journal and not in the list; `companion ship` "
+        "2 predictions wait in the journal and not yet in the list; `companion ship` "
         "brings them in.\n"
     )
     journal.close()
@@ -169,15 +169,15 @@ def test_records_that_wait_before_there_is_a_log_are_named_too(url, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("options", "message"),
     [
         (["--since", "yesterday"], "'yesterday' is not a time. Give ISO 8601"),
         (["--limit", "0"], "0 is not in the range x>=1"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused_with_exit_code_2(
-    url, capsys, options, words
+    url, capsys, options, message
 ):
     assert main(["predictions", "--store", url, *options]) == 2
 
-    assert words in capsys.readouterr().err
+    assert message in capsys.readouterr().err
