@@ -1,4 +1,4 @@
-"""What programs of any kind need: processes, ports, locks, extras.
+"""Processes, ports, locks and extras: what every part needs of the system.
 
 Chapters and scripts use two of them: `start_background` and `free_port`.
 """

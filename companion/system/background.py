@@ -27,8 +27,8 @@ from companion.errors import StartError
 __all__ = ["BackgroundProcess", "start_background"]
 
 _POLL_S = 0.05
-_GUARD_PATIENCE_S = 5.0  # a guard follows its program within milliseconds
-_OUTPUT_TAIL = 2_000  # characters of output that an error message repeats
+_GUARD_TIMEOUT_S = 5.0  # a guard follows its program within milliseconds
+_TAIL_LENGTH = 2_000  # characters of output that an error message repeats
 
 
 def start_background(
@@ -68,8 +68,8 @@ def start_background(
         If the program cannot be started, ends before it answers, or does not
         answer in time. Nothing is left running.
     """
-    words = [str(word) for word in command]
-    process = BackgroundProcess(words, url=url, environ=environ)
+    arguments = [str(argument) for argument in command]
+    process = BackgroundProcess(arguments, url=url, environ=environ)
     try:
         if url is not None:
             process.wait_ready(url + ready_path, timeout_s=timeout_s)
@@ -105,13 +105,13 @@ class BackgroundProcess:
         log, name = tempfile.mkstemp(prefix="companion-", suffix=".log")
         self._log = Path(name)
         self._guard = subprocess.Popen(
-            # -P: not a companion.py that happens to lie in the working folder.
+            # -P: ignore a companion.py in the working folder.
             [sys.executable, "-P", "-m", "companion.system.guard", name, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             env=None if environ is None else dict(environ),
-            # Whoever kills the group of the starter must not kill the guard.
+            # A signal to the starter's process group must not reach the guard.
             start_new_session=True,
         )
         os.close(log)
@@ -172,17 +172,17 @@ class BackgroundProcess:
                 raise StartError(
                     f"`{' '.join(self.command)}` ended with exit code "
                     f"{self._guard.returncode} before {url} answered. "
-                    f"It printed: {self._last_words()}"
+                    f"It printed: {self._output_tail()}"
                 )
             if time.monotonic() > deadline:
                 raise StartError(
                     f"{url} did not answer within {timeout_s:g} seconds. "
-                    f"`{' '.join(self.command)}` printed: {self._last_words()}"
+                    f"`{' '.join(self.command)}` printed: {self._output_tail()}"
                 )
             time.sleep(_POLL_S)
 
     def stop(self, *, timeout_s: float = 30.0) -> int:
-        """Ask the program to end, wait for it, and end it by force if it must be.
+        """Ask the program to end, wait for it, and kill it if it does not.
 
         Parameters
         ----------
@@ -215,12 +215,12 @@ class BackgroundProcess:
             _kill_group(self.pid)
         return self._close()
 
-    def _last_words(self) -> str:
-        return self.output().strip()[-_OUTPUT_TAIL:] or "nothing"
+    def _output_tail(self) -> str:
+        return self.output().strip()[-_TAIL_LENGTH:] or "nothing"
 
     def _close(self) -> int:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._guard.wait(_GUARD_PATIENCE_S)
+            self._guard.wait(_GUARD_TIMEOUT_S)
         self.output()
         for stream in (self._guard.stdin, self._guard.stdout):
             if stream is not None:

@@ -1,7 +1,7 @@
-"""Look at what the course needs on this computer, and say what to do.
+"""Checks this computer for what the course needs, and says what to do.
 
-Each check is a function of what it looks at and returns a record; nothing is
-imported, installed or changed. Libraries are found by the metadata that their
+Each check is a function and returns a record; nothing is imported, installed or
+changed. Libraries are found by the metadata that their
 installer left, so a check takes milliseconds and works without any extra.
 `companion doctor` prints the records. Introduced on the book's set-up page.
 """
@@ -40,22 +40,22 @@ Status = Literal["ok", "missing", "problem"]
 FindVersion = Callable[[str], str | None]
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 11), (3, 13)
-_GIT_PATIENCE_S = 10
+_GIT_TIMEOUT_S = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What one look at the computer found.
+    """The result of one check.
 
     Attributes
     ----------
     name : str
-        What was looked at.
+        What was checked.
     status : {"ok", "missing", "problem"}
         "missing": it is not there; "problem": it is there and cannot be used
         as it is.
     required : bool
-        Whether the course cannot do without it.
+        Whether the course needs it.
     found : str
         What is there, with its version.
     remedy : str
@@ -83,7 +83,7 @@ def run_checks(
     host: str = "127.0.0.1",
     folder: str | Path = ".",
 ) -> list[Check]:
-    """Look at everything.
+    """Run all checks.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def run_checks(
     Returns
     -------
     list of Check
-        In the order in which repairs make sense.
+        In the order in which to fix them.
     """
     return [
         check_python(),
@@ -116,8 +116,8 @@ def run_checks(
 def check_extras() -> list[Check]:
     """Check the libraries of each extra, the required extras first.
 
-    Where the package runs from a folder and is not installed, nothing tells what
-    its extras need; then the only check says so.
+    A package that runs from a folder without being installed has no metadata;
+    then a single check says so.
     """
     needed = read_extras()
     if not needed:
@@ -185,7 +185,7 @@ def check_git(find_program: Callable[[str], str | None] = shutil.which) -> Check
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_GIT_PATIENCE_S,
+            timeout=_GIT_TIMEOUT_S,
             check=True,
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
@@ -248,29 +248,30 @@ def check_libraries(
     name : str
         What they are needed for.
     libraries : sequence of packaging.requirements.Requirement
-        Those to look for, with the versions that will do.
+        Those to look for, with the versions that are new enough.
     install : str
         What to give to `pip install` to get them.
     required : bool, default=True
-        Whether the course cannot do without them.
+        Whether the course needs them.
     find : callable
         As `find_version`.
     """
-    there, missing, unfit = [], [], []
+    found, missing, outdated = [], [], []
     for library in libraries:
         version = find(library.name)
         if version is None:
             missing.append(library.name)
         elif not library.specifier.contains(version, prereleases=True):
-            unfit.append(f"{library.name} {version} (needs {library.specifier})")
+            outdated.append(f"{library.name} {version} (needs {library.specifier})")
         else:
-            there.append(f"{library.name} {version}")
-    parts = [", ".join(there + unfit)] if there or unfit else []
+            found.append(f"{library.name} {version}")
+    parts = [", ".join(found + outdated)] if found or outdated else []
     if missing:
         parts.append(f"without {', '.join(missing)}")
-    status: Status = "missing" if missing else "problem" if unfit else "ok"
-    quoted = " ".join(f'"{word}"' if "[" in word else word for word in install.split())
-    upgrade = "--upgrade " if unfit else ""
+    status: Status = "missing" if missing else "problem" if outdated else "ok"
+    packages = (f'"{name}"' if "[" in name else name for name in install.split())
+    quoted = " ".join(packages)
+    upgrade = "--upgrade " if outdated else ""
     return Check(
         name=name,
         status=status,

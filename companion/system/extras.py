@@ -1,4 +1,4 @@
-"""Say in one sentence which extra brings a library that is not installed."""
+"""Checks that the libraries of an extra are installed."""
 
 import importlib.util
 

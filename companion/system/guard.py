@@ -1,10 +1,10 @@
-"""Run one program, and end it when the one who asked for it is gone.
+"""Runs one program, and ends it when the process that asked for it has died.
 
-`companion.system.background` starts this module with a pipe as its standard input and a
-log file as its standard error. It prints the program's process id, lets the
-program write to the log, and ends with the program's exit code. The end of the
-pipe means that the starter has died: then the program is asked to end, and
-ended if it does not.
+`companion.system.background` starts this module with a pipe as its standard
+input and a log file as its standard error. It prints the program's process id,
+lets the program write to the log, and ends with the program's exit code. The
+end of the pipe means that the starter has died: then the program is asked to
+end, and killed if it does not.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from companion.system.parents import watch_stdin
 
-_PATIENCE_S = 10.0
+_TIMEOUT_S = 10.0
 # CREATE_NEW_PROCESS_GROUP: a group of its own, so that it can be asked to end.
 _CREATION_FLAGS = 0x00000200 if sys.platform == "win32" else 0
 
@@ -50,7 +50,7 @@ def _end(program: subprocess.Popen[bytes], log: Path) -> None:
         log.unlink()  # nobody is left to read it
     with contextlib.suppress(OSError):
         program.terminate()
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _TIMEOUT_S
     while program.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     if program.poll() is None:

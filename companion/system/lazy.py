@@ -16,7 +16,7 @@ __all__ = ["load_lazily"]
 
 def load_lazily(
     package: str,
-    homes: Mapping[str, str],
+    modules: Mapping[str, str],
     *,
     libraries: Sequence[str] = (),
     extra: str = "",
@@ -27,7 +27,7 @@ def load_lazily(
     ----------
     package : str
         The package's `__name__`.
-    homes : mapping of str to str
+    modules : mapping of str to str
         Public name to the module that defines it.
     libraries : sequence of str, optional
         Libraries that all of these modules need, by the names to import.
@@ -49,14 +49,14 @@ def load_lazily(
     """
 
     def find(name: str) -> Any:
-        if name not in homes:
+        if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         require_libraries(f"`{package}`", *libraries, extra=extra)
-        value = getattr(importlib.import_module(homes[name]), name)
+        value = getattr(importlib.import_module(modules[name]), name)
         vars(sys.modules[package])[name] = value
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *homes})
+        return sorted({*vars(sys.modules[package]), *modules})
 
     return find, names

@@ -1,4 +1,4 @@
-"""Which libraries each extra brings, and which versions of them are here.
+"""The libraries that each extra needs, and their installed versions.
 
 Both come from the metadata that an installer leaves, so nothing is imported and
 the question can be asked in an environment without any extra.
@@ -32,9 +32,11 @@ def read_extras(platform: str = sys.platform) -> dict[str, list[Requirement]]:
         metadata = importlib.metadata.metadata(_DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
         return {}
-    asked = [Requirement(line) for line in metadata.get_all("Requires-Dist") or ()]
+    requirements = [
+        Requirement(line) for line in metadata.get_all("Requires-Dist") or ()
+    ]
     return {
-        extra: [one for one in asked if _belongs(one, extra, platform)]
+        extra: [one for one in requirements if _belongs(one, extra, platform)]
         for extra in metadata.get_all("Provides-Extra") or ()
         if extra != "all"
     }

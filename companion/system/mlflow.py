@@ -1,4 +1,4 @@
-"""Import MLflow so that it neither reports home nor fetches anything."""
+"""Imports MLflow with its telemetry and downloads switched off."""
 
 import os
 import warnings
@@ -8,8 +8,8 @@ from companion.system.extras import require_libraries
 
 __all__ = ["load_mlflow"]
 
-# MLflow sends usage figures and fetches a catalogue of model prices unless
-# told not to. Who wants either sets the variable before.
+# MLflow sends usage figures and fetches a catalogue of model prices by default. A
+# variable that is set already keeps its value.
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",

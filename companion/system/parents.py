@@ -1,4 +1,4 @@
-"""Noticing that the process that started this one has ended."""
+"""Notices that the process that started this one has ended."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ _POLL_S = 0.5
 def watch_parent(parent: int, on_end: Callable[[], None]) -> None:
     """Call a function once the parent of this process has ended.
 
-    Windows does not tell of it: there nothing is called.
+    On Windows this does nothing: a parent's end cannot be seen there.
 
     Parameters
     ----------

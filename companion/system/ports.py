@@ -1,4 +1,4 @@
-"""TCP ports of this machine: finding a free one, and taking one."""
+"""Finds and takes TCP ports of this machine."""
 
 import errno
 import socket
@@ -49,7 +49,7 @@ def take_port(host: str, port: int) -> socket.socket:
     PortInUseError
         If another program listens there.
     SettingError
-        If this machine has no such address, or does not give that port away.
+        If this machine has no such address, or the port may not be used.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
