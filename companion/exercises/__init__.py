@@ -6,9 +6,8 @@ A reader calls one name::
 
     check("1.2", answer)
 
-For those who write a chapter: its checkers are in the module of the same name
-XX
-ends with the mapping ``CHECKERS``, exercise id to function::
+For authors: a chapter's checkers are in a module of its own, which ends with
+the mapping ``CHECKERS``, exercise id to function::
 
     from companion.exercises import Verdict, check_number, not_yet, right
 
@@ -29,7 +28,7 @@ A checker gets the answer as it is, except that `None` and an answer that is or
 holds ``...`` never reach it. Numbers, choices, names, tables and functions have
 a helper each: `check_number`, `check_choice`, `check_names`, `check_table`,
 `check_function`. For anything else return ``right("remark")`` or
-``not_yet("hint")``; `kind` and `shown` word what was handed in. A hint says what
+``not_yet("hint")``; `kind` and `shown` describe the answer. A hint says what
 the answer is and what to look at next; it is never only "wrong" and does not
 give the answer away.
 """

@@ -1,4 +1,4 @@
-"""Checking an answer that is a function, by running it on examples."""
+"""Checks an answer that is a function, by running it on examples."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,18 +13,17 @@ __all__ = ["Example", "check_function"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """One call of a reader's function, and what should come of it.
+    """One call of a reader's function, and its expected result.
 
     Attributes
     ----------
     args : tuple
-        What the function is called with.
+        Positional arguments of the call.
     options : mapping of str to object
-        What it is called with by name.
+        Keyword arguments of the call.
     returns : object
         What it should return. A float may be off by a thousandth of itself. A
-        function is asked instead: it gets the result and says whether it is
-        right.
+        function gets the result and returns whether it is right.
     raises : type of Exception, optional
         What it should raise instead of returning.
     hint : str
@@ -48,7 +47,7 @@ def check_function(
     answer : object
         The reader's function, not its result.
     examples : sequence of Example
-        The calls, simplest first; the first that fails is told.
+        The calls, simplest first; the first that fails is reported.
     remark : str, default=""
         What to notice about a right answer.
 
@@ -109,6 +108,6 @@ def _as_expected(result: object, expected: object) -> bool:
 
 
 def _call_text(function: Callable[..., Any], example: Example) -> str:
-    words = [shown(value) for value in example.args]
-    words += [f"{name}={shown(value)}" for name, value in example.options.items()]
-    return f"{getattr(function, '__name__', 'your function')}({', '.join(words)})"
+    arguments = [shown(value) for value in example.args]
+    arguments += [f"{name}={shown(value)}" for name, value in example.options.items()]
+    return f"{getattr(function, '__name__', 'your function')}({', '.join(arguments)})"

@@ -1,4 +1,4 @@
-"""Saying what kind of thing an answer is, in words a reader knows."""
+"""Describes an answer in terms that a reader knows."""
 
 from collections.abc import Mapping
 from types import CodeType
@@ -6,7 +6,7 @@ from types import CodeType
 __all__ = ["kind", "shown", "unanswered"]
 
 # By name, so that NumPy's own bool is one without importing NumPy.
-_WORDS = {
+_KIND_NAMES = {
     "bool": "True or False",
     "dict": "a dictionary",
     "float": "a number",
@@ -17,11 +17,11 @@ _WORDS = {
     "str": "text",
     "tuple": "a tuple",
 }
-_LONGEST = 60
+_MAX_LENGTH = 60
 
 
 def kind(value: object) -> str:
-    """Name the kind of a value in words that a reader knows.
+    """Name the kind of a value in terms that a reader knows.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def kind(value: object) -> str:
         return "a function"
     name = type(value).__name__
     article = "an" if name[:1].lower() in "aeiou" else "a"
-    return _WORDS.get(name, f"{article} {name}")
+    return _KIND_NAMES.get(name, f"{article} {name}")
 
 
 def shown(value: object) -> str:
@@ -64,7 +64,7 @@ def shown(value: object) -> str:
     "'fog'"
     """
     text = " ".join(repr(value).split())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…"
 
 
 def unanswered(value: object) -> bool:
@@ -98,8 +98,8 @@ def _is_empty_function(value: object) -> bool:
     code = getattr(value, "__code__", None)
     if not isinstance(code, CodeType):
         return False
-    # Every other byte is an instruction; what lies between says which constant,
-    # and that is another one below a docstring.
+    # Every other byte is an instruction; the byte after it is its argument, which
+    # a docstring changes.
     body = (code.co_names, code.co_consts[-1:], code.co_code[::2])
     empty = _stub.__code__
     return body == (empty.co_names, empty.co_consts[-1:], empty.co_code[::2])

@@ -1,4 +1,4 @@
-"""Checking an answer that is an SQL query, by running it on a small log."""
+"""Checks an answer that is an SQL query, by running it on a small log."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ def example_log(records: "Sequence[Record]") -> "Iterator[sqlite3.Connection]":
     from companion.store.sql.schema import METADATA
     from companion.store.sql.writes import insert_new
 
-    # One connection for all, or the database would end with the first.
+    # One connection for all: a database in memory ends with its connection.
     engine = create_engine("sqlite://", poolclass=StaticPool)
     try:
         with engine.begin() as connection:
@@ -87,13 +87,13 @@ def check_query(
             "not its result."
         )
     try:
-        given = () if parameter is None else (parameter,) * answer.count("?")
-        found = pd.read_sql(answer, log, params=given)
+        values = () if parameter is None else (parameter,) * answer.count("?")
+        found = pd.read_sql(answer, log, params=values)
     except pd.errors.DatabaseError as err:
         why = err.__cause__ or err
         return not_yet(f"SQLite cannot run it: {why}. Try it with `pd.read_sql`.")
     except TypeError:
-        return not_yet("SQLite runs it and gets no table: begin with SELECT.")
+        return not_yet("SQLite runs it and gets no table: start with SELECT.")
     key = next(iter(expected))
     if key in found:
         found = found.set_index(key, drop=False)

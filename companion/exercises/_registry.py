@@ -1,4 +1,4 @@
-"""Finding the checker of an exercise and asking it.
+"""Finds the checker of an exercise and runs it.
 
 A chapter's checkers are imported with the first of its exercises that is
 checked, so that `import companion.exercises` stays light.
@@ -61,7 +61,7 @@ def check(exercise: str, answer: object) -> Verdict:
         )
     try:
         return checker(answer)
-    except Exception as err:  # noqa: BLE001 - whatever a reader hands in, the reply is a sentence
+    except Exception as err:  # noqa: BLE001 - any answer gets a sentence, not a traceback
         return not_yet(
             f"Your answer is {kind(answer)}, and looking at it failed with "
             f"{type(err).__name__}: {err}. Read again what the exercise asks for, "
@@ -78,7 +78,7 @@ def _find(exercise: str) -> Checker:
     chapter = exercise.strip().rpartition(".")[0]
     checkers = chapter_checkers(chapter) if chapter in MODULES else {}
     if exercise.strip() not in checkers:
-        # Only now is every chapter imported: a mistype may wait a moment.
+        # Only here is every chapter imported, for a number that is not known.
         known = exercise_ids()
         near = difflib.get_close_matches(exercise, known, n=3) or list(checkers)
         raise ExerciseError(

@@ -1,4 +1,4 @@
-"""Checking an answer that is a table."""
+"""Checks an answer that is a table."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +81,7 @@ def _frame_verdict(answer: "pd.DataFrame", expected: "pd.DataFrame") -> Verdict 
     for row in expected.index:
         if row not in answer.index:
             return not_yet(
-                f"Your table has no row {_word(row)}; "
+                f"Your table has no row {_label(row)}; "
                 f"its index is {_listed(answer.index)}."
             )
     return None
@@ -99,7 +99,7 @@ def _value_verdict(
                 gap = pd.isna(given) is True
                 says = "your table has a gap" if gap else f"your table says {given}"
                 return not_yet(
-                    f"In column {column!r}, row {_word(row)}, {says}. {hint}"
+                    f"In column {column!r}, row {_label(row)}, {says}. {hint}"
                 )
     return None
 
@@ -115,10 +115,10 @@ def _equal(given: Any, wanted: Any, tolerance: float) -> bool:
 
 
 def _listed(labels: Any) -> str:
-    words = [_word(label) for label in labels]
-    return ", ".join(words[:8]) + (", …" if len(words) > 8 else "")
+    names = [_label(label) for label in labels]
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
 
 
-def _word(value: Any) -> str:
+def _label(value: Any) -> str:
     # NumPy's and pandas' scalars would show their type.
     return str(value) if not isinstance(value, str) else shown(value)

@@ -1,4 +1,4 @@
-"""Checking an answer that is a number, a choice or a set of names."""
+"""Checks an answer that is a number, a choice or a set of names."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +22,8 @@ def check_number(
 ) -> Verdict:
     """Check a number, and recognise the usual ways to miss it.
 
-    Text, lists, tables and gaps are told apart from a wrong number; so are
-    percent in place of a share, and a wrong sign.
+    Text, lists, tables and gaps get a hint of their own; so do percent in place
+    of a share, and a wrong sign.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def check_number(
         What to look at when nothing better is known, in whole sentences.
     tolerance : float, default=0.01
         How far off a right answer may be, as a share of `expected`; where
-        `expected` is 0, in its own unit. 0 asks for the very number.
+        `expected` is 0, in its own unit. 0 asks for the exact number.
     unit : str, default=""
         What the number counts, such as "EUR a day".
     slips : iterable of (float, str), optional
@@ -57,10 +57,10 @@ def check_number(
     in_unit = f" in {unit}" if unit else ""
     value = _as_number(answer)
     if value is None:
-        return not_yet(_no_number(answer, in_unit))
+        return not_yet(_not_a_number(answer, in_unit))
     if not math.isfinite(value):
         return not_yet(
-            f"Your answer is {value}, which is no finite number. "
+            f"Your answer is {value}, which is not a finite number. "
             "Look for a gap in the data, or a division by zero."
         )
     if _close(value, expected, tolerance):
@@ -93,7 +93,7 @@ def _as_number(answer: object) -> float | None:
     return float(answer) if isinstance(answer, Real) else None
 
 
-def _no_number(answer: object, in_unit: str) -> str:
+def _not_a_number(answer: object, in_unit: str) -> str:
     expected = f"a number{in_unit} is expected"
     if isinstance(answer, str):
         return f"Your answer is text, {shown(answer)}; {expected}, without quotes."
@@ -123,7 +123,7 @@ def check_choice(
     hints: Mapping[str, str],
     remark: str = "",
 ) -> Verdict:
-    """Check one word that is chosen among several.
+    """Check a choice among several words.
 
     Parameters
     ----------

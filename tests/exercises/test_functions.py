@@ -1,4 +1,4 @@
-"""Functions: run on examples, and told the first call that went wrong."""
+"""Functions: run on examples; the first call that went wrong is reported."""
 
 import pytest
 

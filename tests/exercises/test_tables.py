@@ -1,4 +1,4 @@
-"""Tables: the first thing that differs is told."""
+"""Tables: the first thing that differs is reported."""
 
 import pandas as pd
 import pytest

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["CHECKERS"]
 
 # How long the reader's function may go on after its time is up.
-_PATIENCE_S = 8.0
-# How long it may wait for a server that comes to be ready.
+_GRACE_S = 8.0
+# How long it may wait for a server that becomes ready.
 _READY_TIMEOUT_S = 5.0
 
 
@@ -52,7 +52,7 @@ def _check_classes(answer: object) -> Verdict:
 
 
 def _check_other_year(answer: object) -> Verdict:
-    eur = _more_eur()
+    eur = _extra_costs_eur()
     rounded = "That is rounded. Hand over the number as it came out."
     return check_number(
         answer,
@@ -69,7 +69,7 @@ def _check_other_year(answer: object) -> Verdict:
             ),
             (
                 eur["both years"],
-                "That is 2014 and 2015 together. Begin the test days in 2015.",
+                "That is 2014 and 2015 together. Start the test days in 2015.",
             ),
             (round(eur["2015"]), rounded),
         ],
@@ -79,8 +79,9 @@ def _check_other_year(answer: object) -> Verdict:
 
 
 @functools.cache
-def _more_eur() -> Mapping[str, float]:
-    # What the model costs more than the rule, EUR a day, right and mistaken.
+def _extra_costs_eur() -> Mapping[str, float]:
+    # How much more the model costs than the rule, EUR a day: the right figure and
+    # those of common mistakes.
     from companion.terrace import (
         CostTable,
         load_weather,
@@ -99,17 +100,20 @@ def _more_eur() -> Mapping[str, float]:
     model = train_model(lab.train_features, lab.train_target)
     trained_again = train_model(later.train_features, later.train_target)
 
-    def more(model: Any, days: Any, rained: Any) -> float:
+    def extra_cost(model: Any, days: Any, rained: Any) -> float:
         costs = CostTable()
-        said = costs.cost_by_day(rained, predict_rain(model, days))
-        return float((said - costs.cost_by_day(rained, naive_rule(days))).mean())
+        of_model = costs.cost_by_day(rained, predict_rain(model, days))
+        of_rule = costs.cost_by_day(rained, naive_rule(days))
+        return float((of_model - of_rule).mean())
 
     days, rained = lab.test_features, lab.test_target
     return {
-        "2014": more(model, days.loc["2014"], rained.loc["2014"]),
-        "2015": more(model, later.test_features, later.test_target),
-        "both years": more(model, days, rained),
-        "trained again": more(trained_again, later.test_features, later.test_target),
+        "2014": extra_cost(model, days.loc["2014"], rained.loc["2014"]),
+        "2015": extra_cost(model, later.test_features, later.test_target),
+        "both years": extra_cost(model, days, rained),
+        "trained again": extra_cost(
+            trained_again, later.test_features, later.test_target
+        ),
     }
 
 
@@ -186,33 +190,33 @@ def _check_wait(answer: object) -> Verdict:
             f"Your answer is {kind(answer)}; the function itself is expected, "
             "by its name and without ()."
         )
-    with _slow_server() as (url, asked):
+    with _slow_server() as (url, requested):
         try:
-            waited = _in_time(answer, url, timeout_s=_READY_TIMEOUT_S)
+            waited = _run_in_time(answer, url, timeout_s=_READY_TIMEOUT_S)
         except _StillWaitingError as err:
             return not_yet(
-                f"A server was ready at the third time of asking, and {err}. "
+                f"A server was ready at the third request, and {err}. "
                 "When does your loop end?"
             )
         except Exception as err:  # noqa: BLE001 - the reader's function may raise anything
             return not_yet(
-                "A server that says 503 twice and then 200 came to be ready, but your "
+                "A server answered 503 twice and then 200, but your "
                 f"function raised {type(err).__name__}: {err}. Ask again after a 503."
             )
-    verdict = _about_waiting(waited, asked)
+    verdict = _check_waited(waited, requested)
     if not verdict.passed:
         return verdict
     return _without_server(answer, f"http://127.0.0.1:{free_port()}")
 
 
-def _about_waiting(waited: object, asked: list[str]) -> Verdict:
-    if "/health/ready" not in asked:
-        paths = ", ".join(sorted(set(asked))) or "nothing"
-        return not_yet(f"Your function asked {paths}. Which address says *ready*?")
-    if asked.count("/health/ready") < 3:
+def _check_waited(waited: object, requested: list[str]) -> Verdict:
+    if "/health/ready" not in requested:
+        paths = ", ".join(sorted(set(requested))) or "nothing"
+        return not_yet(f"Your function requested {paths}. Which address says *ready*?")
+    if requested.count("/health/ready") < 3:
         return not_yet(
-            "Your function came back while the server still said 503. "
-            "An answer is not yet a yes: look at its status."
+            "Your function returned while the server still said 503. "
+            "Not every answer means ready: look at its status."
         )
     if waited is None:
         return not_yet(
@@ -223,7 +227,7 @@ def _about_waiting(waited: object, asked: list[str]) -> Verdict:
 
 def _without_server(wait: Callable[..., Any], url: str) -> Verdict:
     try:
-        returned = _in_time(wait, url, timeout_s=0.4)
+        returned = _run_in_time(wait, url, timeout_s=0.4)
     except _StillWaitingError as err:
         return not_yet(
             f"Nothing listened, and {err}. "
@@ -251,27 +255,27 @@ class _StillWaitingError(Exception):
     pass
 
 
-def _in_time(wait: Callable[..., Any], url: str, timeout_s: float) -> object:
+def _run_in_time(wait: Callable[..., Any], url: str, timeout_s: float) -> object:
     # A loop without an end must not take the notebook with it: no thread can be
     # ended from outside, but a daemon does not keep the kernel alive.
-    came: list[tuple[object, BaseException | None]] = []
+    results: list[tuple[object, BaseException | None]] = []
 
     def call() -> None:
         try:
-            came.append((wait(url, timeout_s=timeout_s), None))
+            results.append((wait(url, timeout_s=timeout_s), None))
         except BaseException as err:  # noqa: BLE001 - raised again below, also an exit
-            came.append((None, err))
+            results.append((None, err))
 
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
-    allowed_s = timeout_s + _PATIENCE_S
+    allowed_s = timeout_s + _GRACE_S
     thread.join(allowed_s)
-    if not came:
+    if not results:
         raise _StillWaitingError(
             f"with timeout_s={timeout_s:g} your function was still waiting after "
             f"{allowed_s:g} seconds"
         )
-    returned, error = came[0]
+    returned, error = results[0]
     if error is not None:
         raise error
     return returned
@@ -279,13 +283,13 @@ def _in_time(wait: Callable[..., Any], url: str, timeout_s: float) -> object:
 
 @contextmanager
 def _slow_server() -> Iterator[tuple[str, list[str]]]:
-    # Alive at once, ready at the third time of asking.
-    asked: list[str] = []
+    # Alive at once, ready at the third request.
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
-            ready = self.path != "/health/ready" or asked.count(self.path) > 2
+            requested.append(self.path)
+            ready = self.path != "/health/ready" or requested.count(self.path) > 2
             body = b'{"status": "ready"}' if ready else b'{"status": "starting"}'
             self.send_response(200 if ready else 503)
             self.send_header("Content-Type", "application/json")
@@ -294,7 +298,7 @@ def _slow_server() -> Iterator[tuple[str, list[str]]]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the cell shows the verdict alone."""
+            """Print nothing: the cell shows the verdict alone."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -303,7 +307,7 @@ def _slow_server() -> Iterator[tuple[str, list[str]]]:
     )
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http://127.0.0.1:{server.server_port}", requested
     finally:
         server.shutdown()
         server.server_close()

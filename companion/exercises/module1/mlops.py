@@ -95,7 +95,7 @@ def _first_month(answer: object) -> Verdict:
     given = str(answer).strip() if _is_month(answer) else ""
     if not re.fullmatch(r"\d{4}-\d{2}", given):
         return not_yet(
-            f"{answer!r} is no month as asked for; expected text with year and "
+            f"{answer!r} is not a month as asked for; expected text with year and "
             'month, such as "2012-05".'
         )
     if given == expected:

@@ -40,7 +40,7 @@ def _self_ms(answer: object) -> Verdict:
         _span("word", "evening", 50, 100),
         _span("check", "ask", 20, 32),
     ]
-    leaf = "A step without children did all of it itself: end minus begin."
+    leaf = "A step without children did all of it itself: end minus start."
     return check_function(
         answer,
         [
@@ -64,7 +64,7 @@ def _self_ms(answer: object) -> Verdict:
                 hint="Here the same spans stand in another order. Look at the ids.",
             ),
         ],
-        remark="Sort a trace by this, and you know where to begin.",
+        remark="Sort a trace by this, and you know where to start.",
     )
 
 
@@ -224,7 +224,7 @@ def _usd_per_thousand_right(answer: object) -> Verdict:
                 "That is for one right answer; the exercise asks for a thousand.",
             ),
         ],
-        remark="Whoever divides by all calls never sees this price.",
+        remark="Dividing by all calls hides this price.",
     )
 
 

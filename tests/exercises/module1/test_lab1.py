@@ -151,7 +151,7 @@ def test_a_query_is_right_however_it_is_written(query):
 @pytest.mark.parametrize(
     ("query", "hint"),
     [
-        ("", "begin with SELECT"),
+        ("", "start with SELECT"),
         (
             QUERY.replace("FROM", "FORM"),
             'SQLite cannot run it: near "FORM": syntax error',
@@ -264,7 +264,7 @@ def _never_looks_up(url, timeout_s):
     ],
 )
 def test_a_loop_without_an_end_does_not_hold_up_the_notebook(answer, hint, monkeypatch):
-    monkeypatch.setattr("companion.exercises.module1.lab1._PATIENCE_S", 0.5)
+    monkeypatch.setattr("companion.exercises.module1.lab1._GRACE_S", 0.5)
     monkeypatch.setattr("companion.exercises.module1.lab1._READY_TIMEOUT_S", 0.5)
 
     verdict = check("lab1.5", answer)
@@ -277,7 +277,7 @@ def test_a_loop_without_an_end_does_not_hold_up_the_notebook(answer, hint, monke
     ("answer", "hint"),
     [
         (_returns_nothing, "returned None. It lacks a `return`"),
-        (_asks_whether_alive, "asked /health/live. Which address says *ready*?"),
+        (_asks_whether_alive, "requested /health/live. Which address says *ready*?"),
         (_takes_any_answer, "while the server still said 503"),
         (_gives_up_at_the_first_refusal, "Ask again after a 503"),
         (_lets_the_refused_connection_through, "URLError instead of TimeoutError"),

@@ -53,7 +53,7 @@ def test_the_right_answers_pass(exercise, answer):
             QUERY.replace("GROUP", "WHERE input_tokens > ? GROUP"),
             "SQLite cannot run it",
         ),
-        ("DELETE FROM llm_calls", "begin with SELECT"),
+        ("DELETE FROM llm_calls", "start with SELECT"),
         (37, "is a number"),
     ],
 )

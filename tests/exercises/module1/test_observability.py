@@ -93,7 +93,7 @@ def test_an_untouched_function_is_told_what_to_do():
         ("5.1", _whole_duration, "Which spans name it as their parent?"),
         ("5.1", _without_all_below, "Take away each child once"),
         ("5.1", _first_is_the_one, "in another order"),
-        ("5.1", lambda *_: 0, "end minus begin"),
+        ("5.1", lambda *_: 0, "end minus start"),
         ("5.1", 20, "a function is expected"),
         ("5.2", _psi(LEARNED, WINTER), "two whole years"),
         ("5.2", _psi(EARLY["2012"], WINTER), "2012 alone"),
