@@ -1,4 +1,4 @@
-"""The running example: will it rain on the café's terrace tomorrow, or not.
+"""The running example: whether it rains on the café's terrace tomorrow.
 
 Load the weather, make features without look-ahead, split by time, train,
 judge against the naive rule in EUR, and replay days as production traffic.

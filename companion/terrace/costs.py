@@ -63,7 +63,7 @@ class CostTable:
         return self.wrong_rain_eur / (self.wrong_rain_eur + self.wrong_dry_eur)
 
     def decide(self, probability: ArrayLike) -> NDArray[np.bool_]:
-        """Say for each day whether the terrace stays in.
+        """Decide for each day whether the terrace stays in.
 
         Parameters
         ----------
@@ -88,7 +88,7 @@ class CostTable:
         rained : array-like of shape (n_days,)
             1 where it rained, else 0.
         probability : array-like of shape (n_days,)
-            What had been said the evening before.
+            Probability of rain as forecast the evening before.
 
         Returns
         -------

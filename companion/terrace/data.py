@@ -1,9 +1,9 @@
-"""Read the weather file, or say exactly what is wrong with it.
+"""Reads the weather file, with exact messages about a broken one.
 
 The file is small, so it is read with the standard library's `csv`: that keeps
 the line number of each value, which a message about a broken file needs. What
-the columns mean and where they come from stands in `data/README.md`. Lab 1
-introduces it.
+the columns mean and where they come from is in `data/README.md`. Introduced in
+Lab 1.
 """
 
 import csv
@@ -21,7 +21,7 @@ __all__ = ["PHYSICAL_LIMITS", "WEATHER_CLASSES", "load_weather"]
 
 WEATHER_CLASSES = ("drizzle", "fog", "rain", "snow", "sun")
 
-# Lowest and highest value that any weather station has seen: World
+# Lowest and highest value that any weather station has measured: World
 # Meteorological Organization, "World Weather and Climate Extremes Archive"
 # (24-hour rain 1825 mm, Réunion 1966; 56.7 °C, California 1913; -89.2 °C,
 # Vostok 1983; gust 113.2 m/s, Barrow Island 1996), rounded outwards.
@@ -155,11 +155,11 @@ def _check_header(source: Path, header: list[str]) -> None:
         )
     missing = [name for name in _COLUMNS if name not in header]
     unknown = [name for name in header if name not in _COLUMNS]
-    doubled = sorted({name for name in header if header.count(name) > 1})
+    repeated = sorted({name for name in header if header.count(name) > 1})
     for what, names in (
         ("lacks the column", missing),
         ("has the unknown column", unknown),
-        ("has twice the column", doubled),
+        ("repeats the column", repeated),
     ):
         if names:
             listed = ", ".join(repr(_shorten(name)) for name in names[:5])
@@ -224,7 +224,7 @@ def _parse_date(text: str) -> date | None:
 
 
 def _parse_number(text: str) -> float | None:
-    # float() also takes "1_000", which in a CSV is a typing error. NaN and
+    # float() also takes "1_000", which in a CSV is a typo. NaN and
     # infinity get through here and then lie outside every range.
     if "_" in text:
         return None

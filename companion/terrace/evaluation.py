@@ -1,4 +1,4 @@
-"""Judge a forecast by scores, by cost in EUR and by how sure the cost is.
+"""Evaluates a forecast: scores, and cost in EUR with its confidence interval.
 
 Pure functions of arrays. The intervals come from resampling whole weeks,
 because wet days come in rows: single days drawn at random would make a year
@@ -21,7 +21,7 @@ _N_RESAMPLES = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A mean with the range that it could as well have had.
+    """A mean with its confidence interval.
 
     Attributes
     ----------
@@ -46,15 +46,15 @@ class Evaluation:
     Attributes
     ----------
     n_days : int
-        Number of days judged.
+        Number of days evaluated.
     accuracy : float
         Share of days on which "more likely than not" was right.
     auc : float or None
         Share of pairs of a wet and a dry day that the forecast puts in the
         right order; None where all days were wet, or all dry.
     brier : float
-        Mean squared distance of probability and outcome: 0 is perfect, 0.25
-        is what always saying 0.5 gets.
+        Mean squared difference of probability and outcome: 0 is perfect, a
+        constant 0.5 scores 0.25.
     cost_eur : Interval
         Cost a day of deciding by this forecast, in EUR.
     """
@@ -73,14 +73,14 @@ def evaluate(
     costs: CostTable | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Judge a forecast against what happened.
+    """Evaluate a forecast against what happened.
 
     Parameters
     ----------
     rained : array-like of shape (n_days,)
         1 where it rained on the day that was forecast, else 0; in time order.
     probability : array-like of shape (n_days,)
-        Probability of rain that had been given, from 0 to 1.
+        Forecast probability of rain, from 0 to 1.
     costs : CostTable, optional
         By default `CostTable()`.
     seed : int, default=0
@@ -106,7 +106,7 @@ def evaluate(
     >>> scores.auc, scores.cost_eur.mean
     (1.0, 20.0)
     """
-    # Here, because who only reads the weather need not wait seconds for it.
+    # Here, so that reading the weather need not wait seconds for it.
     from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
 
     wet, chance = _check_forecast(rained, probability)
@@ -128,7 +128,7 @@ def compare_costs(
     costs: CostTable | None = None,
     seed: int = 0,
 ) -> Interval:
-    """Say what one forecast costs more than another on the same days.
+    """Return how much more one forecast costs than another on the same days.
 
     Day by day first, then resampled: bad days for both cancel out, so the
     interval is narrower than the two separate ones suggest.
@@ -138,7 +138,7 @@ def compare_costs(
     rained : array-like of shape (n_days,)
         1 where it rained, else 0; in time order.
     probability, other_probability : array-like of shape (n_days,)
-        What the two forecasts said.
+        Probability of rain by the two forecasts.
     costs : CostTable, optional
         By default `CostTable()`.
     seed : int, default=0

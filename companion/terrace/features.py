@@ -1,4 +1,4 @@
-"""Turn weather into features known this evening and the label of tomorrow.
+"""Turns weather into features known this evening and the label of tomorrow.
 
 Pure functions of frames. No feature looks ahead: the row of a day is made of
 that day and of days before it, and a test changes the future to prove it.
@@ -52,7 +52,7 @@ Day = str | date | pd.Timestamp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """Days to learn from and later days to be judged on.
+    """Days to train on and later days to test on.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ def _sum_of_week(values: pd.Series) -> "pd.Series[float]":
 
 
 def make_target(weather: pd.DataFrame) -> "pd.Series[int]":
-    """Say for each day whether it rained on the next.
+    """Return for each day whether it rained on the next.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def split_by_time(
     test_start: Day,
     test_end: Day | None = None,
 ) -> Split:
-    """Keep the past for learning and later days for judging.
+    """Split days by time into training and test days.
 
     Nothing is shuffled: a shuffled split lets a model learn from Tuesday and
     Thursday what Wednesday was like, which it cannot do at work.
@@ -176,11 +176,11 @@ def split_by_time(
         As `make_target` returns it. Days with features and no label, or the
         other way, are left out.
     test_start : str, datetime.date or pandas.Timestamp
-        First day to judge on; all days before it are for learning. The last of
-        those has its label from `test_start` itself, whose rain is known on the
-        evening of the first judged prediction: nothing is seen too early.
+        First test day; all days before it are for training. The last of those
+        has its label from `test_start` itself, whose rain is known on the
+        evening of the first test prediction: nothing is seen too early.
     test_end : str, datetime.date or pandas.Timestamp, optional
-        Last day to judge on; by default the last there is.
+        Last test day; by default the last there is.
 
     Returns
     -------

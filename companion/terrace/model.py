@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 def naive_rule(features: pd.DataFrame) -> Floats:
-    """Say that tomorrow is as today.
+    """Predict that tomorrow is like today.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def naive_rule(features: pd.DataFrame) -> Floats:
     Returns
     -------
     ndarray of shape (n_days,)
-        1.0 where it rained today, else 0.0: a probability without any doubt.
+        1.0 where it rained today, else 0.0.
     """
     return (features["precipitation_mm"].to_numpy() > 0).astype(np.float64)
 
@@ -55,7 +55,7 @@ def train_model(features: pd.DataFrame, target: ArrayLike) -> "Pipeline":
     >>> predict_rain(model, features).shape
     (1454,)
     """
-    # Here, because who only reads the weather need not wait seconds for it.
+    # Here, so that reading the weather need not wait seconds for it.
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

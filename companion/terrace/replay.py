@@ -1,4 +1,4 @@
-"""Live past days again, one by one, with labels that come a day late."""
+"""Replays past days one by one, with labels that come a day late."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ class Day:
     label : int or None
         1 if it rained on the following day, else 0; None where the data end.
     label_known_on : datetime.date
-        The following day. Whoever looks at `label` earlier looks ahead.
+        The following day. To use `label` earlier is to look ahead.
     """
 
     date: dt.date
@@ -40,7 +40,7 @@ def replay_days(
     start: str | dt.date | None = None,
     end: str | dt.date | None = None,
 ) -> Iterator[Day]:
-    """Go through days in order, as production sees them.
+    """Yield days in order, as production sees them.
 
     Parameters
     ----------

@@ -162,7 +162,7 @@ def test_further_problems_are_counted(tmp_path):
         (HEADER.replace(",wind", ""), "lacks the column 'wind'"),
         (f"{HEADER},humidity", "has the unknown column 'humidity'"),
         (HEADER.replace("wind", "temp_max"), "lacks the column 'wind'"),
-        (f"{HEADER},wind", "has twice the column 'wind'"),
+        (f"{HEADER},wind", "repeats the column 'wind'"),
         (HEADER.replace(",", ";"), "line 1 lacks the column 'date'"),
         ("\x00\x01\x02", "line 1"),
     ],

@@ -46,7 +46,7 @@ def test_other_costs_change_the_decisions_as_well_as_the_amounts():
         ([1, 0], [0.5, math.nan], "from 0 to 1"),
     ],
 )
-def test_what_is_no_forecast_is_refused(rained, probability, expected):
+def test_an_invalid_forecast_is_refused(rained, probability, expected):
     with pytest.raises(DataError, match=expected):
         evaluate(rained, probability)
 
@@ -119,7 +119,7 @@ def test_options_out_of_range_are_refused(options, expected):
 
 
 @pytest.mark.parametrize("values", [[], [1.0, math.nan], [[1.0], [2.0]]])
-def test_what_is_no_series_is_refused(values):
+def test_an_invalid_series_is_refused(values):
     with pytest.raises(DataError, match="one finite number a day"):
         mean_interval(values)
 

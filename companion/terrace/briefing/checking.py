@@ -1,4 +1,4 @@
-"""A check that a briefing says all its facts, says them right and adds none."""
+"""Checks that a briefing gives all its facts, gives them right and adds none."""
 
 import json
 import re
@@ -18,10 +18,9 @@ _DECISION = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")  # with its apostrophe
 
-# Words that state the facts or join them. Every other word says something that
-# nobody gave. A wrong alarm costs a look at one line, and an invention that is
-# let through costs trust, so the list is short. "Not" is left out on purpose, or
-# "the terrace does not go out" would pass for "out".
+# Words that state the facts or join them; any other word is an invention. A false
+# alarm costs a look at one line, a missed invention costs trust, so the list is
+# short. Without "not", or "the terrace does not go out" would pass for "out".
 _KNOWN_WORDS = frozenset(
     """
     a and at be c chance date for going goes highest in indoors inside is it maximum
@@ -73,7 +72,7 @@ def _complaints(text: str, facts: BriefingFacts) -> Iterator[str]:
     if "\n" in text:
         yield f"form: {len(text.splitlines())} lines, one was asked for"
 
-    said = {_plain(word) for word in _DECISION.findall(text)}
+    said = {_in_or_out(word) for word in _DECISION.findall(text)}
     yield from _compare("decision", said, facts.terrace)
     days = {f"{int(day)} {month} {year}" for day, month, year in _DAY.findall(text)}
     yield from _compare("date", days, date_text(facts.evening))
@@ -105,7 +104,7 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
-def _plain(word: str) -> str:
+def _in_or_out(word: str) -> str:
     return "in" if word.lower().startswith("in") else "out"
 
 

@@ -44,7 +44,7 @@ class BriefingFacts:
     Raises
     ------
     SettingError
-        If the probability, the temperature or the decision is no such value.
+        If the probability, the temperature or the decision is not valid.
 
     Examples
     --------
