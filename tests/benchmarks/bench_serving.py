@@ -100,9 +100,9 @@ def _take_turns(peers: Sequence[Peer]) -> dict[str, list[float]]:
 
 def load(url: str, body: Path, *, seconds: float) -> dict:
     """Run the load in a process of its own and return what it measured."""
-    words = [url, str(body), str(CONNECTIONS), str(seconds)]
+    arguments = [url, str(body), str(CONNECTIONS), str(seconds)]
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("load.py")), *words],
+        [sys.executable, str(Path(__file__).with_name("load.py")), *arguments],
         check=True,
         capture_output=True,
         text=True,
@@ -113,11 +113,11 @@ def load(url: str, body: Path, *, seconds: float) -> dict:
 @contextmanager
 def _companion(place: Path, model: Path, example: dict) -> Iterator[Peer]:
     port = free_port()
-    words = ["serve", str(model), "--port", str(port), "--threads", str(THREADS)]
-    words += ["--store", f"sqlite:///{place / 'companion.db'}"]
+    arguments = ["serve", str(model), "--port", str(port), "--threads", str(THREADS)]
+    arguments += ["--store", f"sqlite:///{place / 'companion.db'}"]
     body = _write(place / "companion.json", {"rows": [example]})
     with start_background(
-        [sys.executable, "-m", "companion", *words],
+        [sys.executable, "-m", "companion", *arguments],
         url=f"http://127.0.0.1:{port}",
         ready_path="/health/ready",
     ) as server:
@@ -127,14 +127,14 @@ def _companion(place: Path, model: Path, example: dict) -> Iterator[Peer]:
 @contextmanager
 def _flask(place: Path, model: Path, example: dict) -> Iterator[Peer]:
     port = free_port()
-    words = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--keep-alive", "15"]
-    words += ["--worker-class", "gthread", "--threads", str(THREADS)]
-    words += ["--log-level", "warning", "--no-control-socket"]
+    arguments = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--keep-alive", "15"]
+    arguments += ["--worker-class", "gthread", "--threads", str(THREADS)]
+    arguments += ["--log-level", "warning", "--no-control-socket"]
     body = _write(place / "flask.json", {"row": list(example.values())})
     (place / "flask_thirty_lines.py").write_text(lab_program(), "utf-8")
     with start_background(
         [
-            *(sys.executable, "-m", "gunicorn", *words, "--chdir", place),
+            *(sys.executable, "-m", "gunicorn", *arguments, "--chdir", place),
             f"flask_thirty_lines:create_app({str(model)!r})",
         ]
     ):
@@ -146,13 +146,13 @@ def _flask(place: Path, model: Path, example: dict) -> Iterator[Peer]:
 @contextmanager
 def _mlflow(place: Path, model: Path, example: dict) -> Iterator[Peer]:
     port = free_port()
-    words = ["-m", str(model), "--env-manager", "local", "--host", "127.0.0.1"]
-    words += ["--port", str(port), "--workers", "1"]
+    arguments = ["-m", str(model), "--env-manager", "local", "--host", "127.0.0.1"]
+    arguments += ["--port", str(port), "--workers", "1"]
     body = _write(place / "mlflow.json", {"dataframe_records": [example]})
     # The command runs `uvicorn` by name.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with start_background(
-        [sys.executable, "-m", "mlflow", "models", "serve", *words],
+        [sys.executable, "-m", "mlflow", "models", "serve", *arguments],
         url=f"http://127.0.0.1:{port}",
         ready_path="/ping",
         timeout_s=120,

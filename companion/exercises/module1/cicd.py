@@ -157,11 +157,11 @@ def _check_verdict(answer: object) -> Verdict:
     from companion.terrace import Interval
 
     def example(
-        interval: tuple[float, float, float], most_eur: float, word: str, hint: str
+        interval: tuple[float, float, float], most_eur: float, verdict: str, hint: str
     ) -> Example:
         mean, low, high = interval
         more = Interval(mean=mean, low=low, high=high, level=0.95)
-        return Example(args=(more, most_eur), returns=word, hint=hint)
+        return Example(args=(more, most_eur), returns=verdict, hint=hint)
 
     return check_function(
         answer,
