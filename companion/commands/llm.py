@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from companion.commands._options import setting_option
-from companion.llm.local.sharing import CONTEXT, PARALLEL
+from companion.errors import SettingError
+from companion.llm.local.process import CONTEXT, PARALLEL
 
 if TYPE_CHECKING:
-    from companion.llm.local.registry import ServerInfo
-    from companion.llm.local.servers import ServerStatus
+    from companion.llm.local.listing import ServerInfo
 
 __all__ = ["command"]
 
@@ -25,6 +25,8 @@ _ASK = (
     "curl {url}/v1/chat/completions -H 'Content-Type: application/json' "
     '-d \'{{"messages": [{{"role": "user", "content": "What is rain?"}}]}}\''
 )
+# How a terminal sets a variable for the programs that are started in it.
+_EXPORT = "set" if sys.platform == "win32" else "export"
 
 
 @click.group(
@@ -94,7 +96,8 @@ def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> Non
     """Serve a language model on this machine until Ctrl-C.
 
     It speaks the OpenAI protocol, and tells its metrics at /metrics. Only
-    programs on this machine can ask it. It ends with the terminal or, except on
+    programs on this machine can ask it. Yours share it once COMPANION_LLM_URL
+    names it; the greeting says how. It ends with the terminal or, except on
     Windows, the program that started it, unless that was nohup.
     """
     from companion.llm.local.foreground import serve_model
@@ -104,8 +107,9 @@ def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> Non
             f"Serving {info.model} on {info.url}/v1\n"
             f"  room for    {_room(info)}\n"
             f"  ask it      {_ASK.format(url=info.url)}\n"
+            f"  share it    {_EXPORT} COMPANION_LLM_URL={info.url}/v1\n"
             f"  metrics     {info.url}/metrics\n"
-            "  stop with   Ctrl-C, or companion llm stop"
+            f"  stop with   Ctrl-C, or companion llm stop --port {_port_of(info)}"
         )
         sys.stdout.flush()
 
@@ -115,10 +119,10 @@ def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> Non
 @command.command("status", epilog="Example: companion llm status --json")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def _status(*, as_json: bool) -> None:
-    """Say which language models of yours run on this machine, and who uses them."""
-    from companion.llm.local.servers import list_servers
+    """Say which language models of yours run on this machine, and who started them."""
+    from companion.llm.local.listing import running_servers
 
-    servers = list_servers()
+    servers = running_servers()
     if as_json:
         click.echo(json.dumps([_as_json(one) for one in servers], indent=2))
     elif servers:
@@ -127,41 +131,64 @@ def _status(*, as_json: bool) -> None:
         click.echo("No language model runs. Start one with `companion llm serve`.")
 
 
-@command.command("stop", epilog="Example: companion llm stop")
-def _stop() -> None:
-    """End every language model of yours on this machine, used or not."""
-    from companion.llm.local.servers import stop_servers
+@command.command("stop", epilog="Example: companion llm stop --port 8080")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    help="End the one that listens on this port. Needed where several run.",
+)
+def _stop(*, port: int | None) -> None:
+    """End a language model of yours on this machine, whoever started it."""
+    from companion.llm.local.listing import running_servers, stop_server
 
-    ended = stop_servers()
-    for one in ended:
-        users = ", ".join(f"{user.program} ({user.pid})" for user in one.users)
-        used = f"; it was used by {users}" if users else ""
+    servers = running_servers()
+    chosen = [one for one in servers if port in (None, _port_of(one))]
+    if len(chosen) == 1:
+        stop_server(chosen[0])
         click.echo(
-            f"Stopped {one.server.model} at {one.server.url}, "
-            f"process {one.server.pid}{used}."
+            f"Stopped {_name(chosen[0])}. {chosen[0].owner} (process "
+            f"{chosen[0].owner_pid}) had started it and has lost it."
         )
-    if not ended:
+    elif servers:
+        what = "Several language models run" if port is None else f"None on port {port}"
+        listed = "\n".join(f"  {_name(one)}, {_owner(one)}" for one in servers)
+        raise SettingError(
+            f"{what}. Choose with --port, such as --port {_port_of(servers[0])}:\n"
+            f"{listed}"
+        )
+    else:
         click.echo("No language model runs.")
 
 
-def _describe(one: "ServerStatus") -> Iterator[str]:
-    server = one.server
-    by = "companion llm serve" if server.lasting else "local_model()"
-    yield f"{server.model} at {server.url}/v1, process {server.pid}, by {by}"
-    yield f"  room for  {_room(server)}"
-    yield f"  up        {_age(server.started_at)}"
-    if one.memory_bytes is not None:
-        yield f"  memory    {one.memory_bytes / 1e6:.0f} MB"
-    for user in one.users:
-        yield f"  used by   {user.program}, process {user.pid}, {_age(user.since)}"
+def _describe(info: "ServerInfo") -> Iterator[str]:
+    from companion.llm.local.listing import memory_bytes
+
+    yield _name(info)
+    yield f"  owner     {_owner(info)}"
+    yield f"  room for  {_room(info)}"
+    yield f"  up        {_age(info.started_at)}"
+    memory = memory_bytes(info.pid)
+    if memory is not None:
+        yield f"  memory    {memory / 1e6:.0f} MB"
 
 
-def _as_json(one: "ServerStatus") -> dict[str, Any]:
-    server = dataclasses.asdict(one.server)
-    # Where to tell the server to end, and the word that lets one do so.
-    del server["door"], server["word"]
-    users = [dataclasses.asdict(user) for user in one.users]
-    return server | {"memory_bytes": one.memory_bytes, "users": users}
+def _as_json(info: "ServerInfo") -> dict[str, Any]:
+    from companion.llm.local.listing import memory_bytes
+
+    return dataclasses.asdict(info) | {"memory_bytes": memory_bytes(info.pid)}
+
+
+def _name(info: "ServerInfo") -> str:
+    return f"{info.model} at {info.url}/v1, process {info.pid}"
+
+
+def _owner(info: "ServerInfo") -> str:
+    return f"{info.owner}, process {info.owner_pid}"
+
+
+def _port_of(info: "ServerInfo") -> int:
+    return int(info.url.rpartition(":")[2])
 
 
 def _room(info: "ServerInfo") -> str:

@@ -1,8 +1,11 @@
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,11 +22,11 @@ pytestmark = pytest.mark.skipif(
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("COMPANION_LLM_FILE", str(find_weights()))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("companion.llm.local.sharing._held", [])
+    monkeypatch.delenv("COMPANION_LLM_URL", raising=False)
 
 
 @pytest.fixture
-def used_model():
+def model():
     with local_model(context=256, parallel=1) as model:
         yield model
 
@@ -38,50 +41,76 @@ def test_without_a_server_status_and_stop_say_so(capsys):
     )
 
 
-def test_status_says_what_runs_and_who_uses_it(used_model, capsys):
+def test_status_says_what_runs_and_whose_it_is(model, capsys):
     assert main(["llm", "status"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == (
-        f"smollm2-135m-instruct at {used_model.url}/v1, "
-        f"process {used_model.pid}, by local_model()"
-    )
-    assert lines[1] == "  room for  1 request at once, each of 256 tokens"
-    assert lines[2].startswith("  up        ")
-    assert lines[4].startswith("  used by   ")
-    assert f"process {os.getpid()}" in lines[4]
+    assert lines[:3] == [
+        f"smollm2-135m-instruct at {model.url}/v1, process {model.pid}",
+        f"  owner     {Path(sys.argv[0]).name}, process {os.getpid()}",
+        "  room for  1 request at once, each of 256 tokens",
+    ]
+    assert lines[3].startswith("  up        ")
+    assert re.fullmatch(r"  memory    \d+ MB", lines[4])
 
 
-def test_the_memory_is_that_of_the_process(used_model, capsys):
+def test_the_json_holds_all_that_is_known(model, capsys):
     """`ps` counts in units of 1,024 bytes; the server may still grow meanwhile."""
-    words = ["ps", "-o", "rss=", "-p", str(used_model.pid)]
+    words = ["ps", "-o", "rss=", "-p", str(model.pid)]
 
     main(["llm", "status", "--json"])
 
     (told,) = json.loads(capsys.readouterr().out)
     measured = 1024 * int(subprocess.check_output(words))
-    assert told["memory_bytes"] == pytest.approx(measured, rel=0.05)
+    assert told.pop("memory_bytes") == pytest.approx(measured, rel=0.05)
+    assert told.pop("started_at") == pytest.approx(time.time(), abs=60)
+    assert told == {
+        "pid": model.pid,
+        "url": model.url,
+        "model": "smollm2-135m-instruct",
+        "file": str(find_weights()),
+        "context": 256,
+        "parallel": 1,
+        "owner_pid": os.getpid(),
+        "owner": Path(sys.argv[0]).name,
+    }
 
 
-def test_the_json_does_not_tell_how_to_command_the_server(used_model, capsys):
-    main(["llm", "status", "--json"])
-
-    text = capsys.readouterr().out
-    (told,) = json.loads(text)
-    assert told["pid"] == used_model.pid
-    assert not {"word", "door"} & set(told)
-
-
-def test_stop_ends_a_server_that_is_used_and_says_by_whom(used_model, capsys):
+def test_stop_ends_the_only_server_and_says_who_loses_it(model, capsys):
     assert main(["llm", "stop"]) == 0
 
-    said = capsys.readouterr().out
-    assert f"Stopped smollm2-135m-instruct at {used_model.url}, process" in said
-    assert f"({os.getpid()})." in said
-    deadline = time.monotonic() + 10
-    while used_model.running and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not used_model.running
+    assert capsys.readouterr().out == (
+        f"Stopped smollm2-135m-instruct at {model.url}/v1, process {model.pid}. "
+        f"{Path(sys.argv[0]).name} (process {os.getpid()}) had started it and has "
+        "lost it.\n"
+    )
+    assert not model.running
+
+
+def test_of_several_servers_stop_wants_to_know_which(model, capsys):
+    with local_model(context=256, parallel=1) as second:
+        assert main(["llm", "stop"]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("Error: Several language models run. Choose with --port")
+        assert all(f"at {one.url}/v1, process" in said for one in (model, second))
+
+        assert main(["llm", "stop", "--port", second.url.rpartition(":")[2]]) == 0
+
+        assert second.url in capsys.readouterr().out
+        assert (model.running, second.running) == (True, False)
+
+
+def test_a_port_on_which_none_is_listed_is_refused_with_those_that_are(model, capsys):
+    """Whoever listens there is no server of this package's, and is left alone."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        assert main(["llm", "stop", "--port", str(port)]) == 1
+
+    said = capsys.readouterr().err
+    assert said.startswith(f"Error: None on port {port}. Choose with --port, such as ")
+    assert model.url in said
+    assert model.running
 
 
 def test_fetch_says_that_the_weights_are_there(capsys):

@@ -12,19 +12,25 @@ from typing import Any
 import pytest
 
 from companion.llm import LocalModel, Recorder, chat_model, local_model
+from companion.llm.local.listing import running_servers
 from companion.llm.local.weights import find_weights
 from companion.store import LLMCall, read_calls, ship
 
 
 @pytest.fixture(scope="session")
 def model() -> Iterator[LocalModel]:
-    """The local language model, as every chapter starts it.
+    """The local language model, as every chapter starts it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COMPANION_LLM_URL", raising=False)
+        with local_model(context=1_536) as started:
+            yield started
 
-    Its context is like no other's, so that no other program of this user, such as
-    a chapter that is being written, shares the server.
-    """
-    with local_model(context=1_536) as started:
-        yield started
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the one who runs the tests has set: no other server is asked."""
+    for name in ("URL", "MODEL", "KEY"):
+        monkeypatch.delenv(f"COMPANION_LLM_{name}", raising=False)
 
 
 @pytest.fixture
@@ -68,21 +74,26 @@ def weights() -> Path:
 
 @pytest.fixture
 def own_cache(
-    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_until: Callable[..., None],
 ) -> Iterator[Path]:
-    """A cache in which no other program finds or leaves a server.
+    """A cache in which no other program lists a server, nor leaves one.
 
     Where the system does not let a user move the cache, the tests share it.
     """
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("COMPANION_LLM_FILE", str(weights))
-    monkeypatch.setattr("companion.llm.local.sharing._held", [])
     yield tmp_path / "cache"
     if sys.platform == "linux":
-        left = list((tmp_path / "cache").rglob("server-*.json"))
-        assert [
-            path for path in left if is_process(int(path.stem.split("-")[-1]))
-        ] == []
+        wait_until(lambda: running_servers() == [])
+
+
+@pytest.fixture
+def listed(own_cache: Path) -> Callable[[], list[Path]]:
+    """Return the files that servers list themselves in."""
+    return lambda: list(own_cache.rglob("server.*.json"))
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ Where nothing is set, nothing leaves this machine: the local server is asked
 without a proxy and without a key, whatever `OPENAI_...` variables say.
 """
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import LanguageModelError, SettingError
 from companion.llm.client.addresses import check_url, is_loopback, origin, public_url
-from companion.settings import SETTINGS
+from companion.settings import resolve_setting
 from companion.system.extras import require_libraries
 
 if TYPE_CHECKING:
@@ -44,11 +43,11 @@ def chat_model(
     ----------
     base_url : str, optional
         Address of a server of the OpenAI protocol, mostly ending in ``/v1``. By
-        default ``COMPANION_LLM_URL``, and without that the local language model
-        that runs: by `local_model` or by ``companion llm serve``.
+        default ``COMPANION_LLM_URL``, and without that the local model that this
+        process started last and that runs.
     model : str, optional
         Name of the model. By default ``COMPANION_LLM_MODEL`` at
-        ``COMPANION_LLM_URL``, and the local model's own name there.
+        ``COMPANION_LLM_URL``, and a local model's own name.
     temperature : float or None, default=0.0
         How freely the next token is drawn; 0 takes the likeliest. None leaves it
         to the server.
@@ -74,7 +73,7 @@ def chat_model(
     MissingExtraError
         If langchain-openai is not installed.
     SettingError
-        If the address is none, or no model is named at an address of yours.
+        If the address is not valid, or the model there has no name.
     LanguageModelError
         If no address is given and no local model runs.
     """
@@ -88,7 +87,7 @@ def chat_model(
     if name is None:
         raise SettingError(
             f"Which model at {public_url(url)}? Give its name with model= or "
-            "COMPANION_LLM_MODEL."
+            "COMPANION_LLM_MODEL. Only a running local model tells its name by itself."
         )
     given = {
         "base_url": url,
@@ -109,27 +108,28 @@ def chat_model(
 
 def _find_server(base_url: str | None) -> tuple[str, str | None]:
     """Return the address, and the model's name as far as it is known."""
-    if base_url is None and (url := _setting("llm-url")):
-        return check_url(url), _setting("llm-model")
-    from companion.llm.local.model import running_server
+    from companion.llm.local.listing import find_server
+    from companion.llm.local.process import last_started
 
-    running = running_server()
-    if base_url is not None:
-        url = check_url(base_url)
-        is_ours = running is not None and origin(running.url) == origin(url)
-        return url, running.model if running is not None and is_ours else None
-    if running is None:
+    given = base_url if base_url is not None else resolve_setting("llm-url")
+    if given is not None:
+        url = check_url(given)
+        named = resolve_setting("llm-model") if base_url is None else None
+        listed = find_server(url) if named is None else None
+        return url, listed.model if listed is not None else named
+    started = last_started()
+    if started is None:
         raise LanguageModelError(
-            "No language model runs on this machine. Start it with `local_model()` or "
-            "`companion llm serve`, or give another's address with base_url= or "
-            "COMPANION_LLM_URL."
+            "This program has not started a language model, and no other is named. "
+            "Start one with `local_model().start()`, or run `companion llm serve` and "
+            "set COMPANION_LLM_URL to its address; base_url= names one as well."
         )
-    return f"{running.url}/v1", running.model
+    return f"{started.url}/v1", started.model
 
 
 def _key_for(url: str) -> str:
     """Return the key for an address; a key is for its own server and no other."""
-    key, its_url = _setting("llm-key"), _setting("llm-url")
+    key, its_url = resolve_setting("llm-key"), resolve_setting("llm-url")
     if key and its_url and origin(check_url(its_url)) == origin(url):
         return key
     return _NO_KEY
@@ -152,7 +152,3 @@ def _local_options() -> dict[str, Any]:
         # loop, and fails in the next.
         "default_headers": {"Connection": "close"},
     }
-
-
-def _setting(name: str) -> str | None:
-    return os.environ.get(SETTINGS[name].variable) or None

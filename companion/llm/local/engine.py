@@ -1,8 +1,8 @@
 """llama.cpp's own server, inside this process.
 
-Only a process that does nothing else may import this: the server has threads of
-C++, which a fork would lose, and it holds Python's lock while it loads. It is
-started by `companion.llm.local.sharing` and by `companion llm serve`.
+Only a process that does nothing else may call this: the server has threads of
+C++, which a fork would lose, and it holds Python's lock while it loads. That
+process is `companion.llm.local.server`.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Any
 
 from companion.llm.local.weights import model_name
 
-__all__ = ["resident_bytes", "start_engine", "usable_cores"]
+__all__ = ["start_engine", "usable_cores"]
 
 # More threads than these bring nothing for a small model, and cost much where
 # another program wants the cores: llama.cpp's threads wait for each other.
@@ -75,26 +75,6 @@ def start_engine(*, file: Path, port: int, context: int, parallel: int) -> Any:
     params.cors_origins = ""
     params.verbosity = _ONLY_ERRORS
     return Server(params)
-
-
-def resident_bytes() -> int | None:
-    """Measure the memory of this process that is not on disk.
-
-    Returns
-    -------
-    int or None
-        Bytes; on macOS the most that there have been; None on Windows.
-    """
-    if sys.platform == "linux":
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        size: int | None = pages * os.sysconf("SC_PAGE_SIZE")
-    elif sys.platform == "win32":
-        size = None
-    else:
-        import resource
-
-        size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size
 
 
 def usable_cores() -> int:

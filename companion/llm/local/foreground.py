@@ -1,28 +1,30 @@
-"""Serve the language model in this process until it is told to end.
+"""Serve the language model until somebody ends it: `companion llm serve`.
 
-What differs from the server of `companion.llm.local.model`: it has a port that is
-known, and it goes on without users. It ends with Ctrl-C, SIGTERM, `companion llm
-stop`, and with the program that started it.
+The server is the same as that of `companion.llm.local.model`, on a port that is
+known. It belongs to this process, which ends with Ctrl-C, SIGTERM, `companion llm
+stop`, its terminal, and the program that started it.
 """
 
-import errno
 import os
 import signal
-import socket
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from companion.errors import CompanionError, PortInUseError, SettingError, StartError
-from companion.llm.local.keeper import Keeper, watch_parent
-from companion.llm.local.registry import ServerInfo, running_servers, start_lock
-from companion.llm.local.sharing import check_room
-from companion.llm.local.weights import cache_folder, find_weights
-from companion.system.extras import require_libraries
+from companion.errors import PortInUseError, StartError
+from companion.llm.local.listing import ServerInfo, find_server
+from companion.llm.local.process import ServerProcess, check_room
+from companion.system.parents import watch_parent
+from companion.system.ports import take_port
 
 __all__ = ["serve_model"]
 
 _HOST = "127.0.0.1"
+_POLL_S = 0.1
+# Another that takes the port is listed once it has loaded its model.
+_LISTED_S = 5.0
 
 
 def serve_model(
@@ -33,7 +35,7 @@ def serve_model(
     parallel: int,
     ready: Callable[[ServerInfo], None],
 ) -> None:
-    """Serve a model; this process ends with the server.
+    """Serve a model until it is told to end.
 
     Parameters
     ----------
@@ -55,79 +57,56 @@ def serve_model(
     PortInUseError
         If another program listens on the port.
     SettingError
-        If the port cannot be used, or a number is none that llama.cpp takes.
+        If the port cannot be used, or llama.cpp does not take a number.
     StartError
-        If the model cannot be loaded, or its address not be written down.
+        If the server cannot start, or ends without being told to.
     WeightsError
         If the weights are not there, or cannot be read.
     """
     parent = os.getppid()  # now: it may die while the model is loaded
     check_room(context, parallel)
-    weights = find_weights(file)
-    require_libraries("`companion llm serve`", "xllamacpp", extra="llm")
-    # Loading holds Python's lock, so a handler in Python would come too late.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _check_port(port)
     try:
-        with start_lock():
-            _check_port(port)  # here, for another that starts may be about to take it
-            keeper = Keeper(
-                file=weights,
-                port=port,
-                context=context,
-                parallel=parallel,
-                lasting=True,
-            )
-    except CompanionError:
+        server = ServerProcess(
+            file,
+            owner="companion llm serve",
+            port=port,
+            context=context,
+            parallel=parallel,
+        )
+    except StartError:
+        _check_port(port, patience_s=_LISTED_S)  # it may have been taken meanwhile
         raise
-    except OSError as err:
-        raise StartError(
-            f"The server's address cannot be written to your cache: {err.strerror}. "
-            f"Make room in {cache_folder()}, or mend the folder's rights."
-        ) from err
-    except RuntimeError as err:
-        raise StartError(
-            f"llama.cpp could not serve {weights} with {parallel} x {context} tokens "
-            "of context; the reason is above. Give another --model, or less "
-            "--context or --parallel."
-        ) from err
+    over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: keeper.stop())
+        signal.signal(number, lambda *_: over.set())
     # nohup says that it is meant to stay.
     if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        watch_parent(parent, keeper.stop)
-    ready(keeper.info)
-    keeper.run()
+        watch_parent(parent, over.set)
+    ready(server.info)
+    while server.running and not over.wait(_POLL_S):
+        pass  # Windows lets no signal through to a wait without an end
+    code = server.stop()
+    # On Windows the code is the number of the signal that `companion llm stop` sends.
+    if code not in (0, signal.SIGTERM):
+        raise StartError(
+            f"The server of the language model ended by itself. {server.last_words} "
+            f"(exit code {code}). Start it again with `companion llm serve`."
+        )
 
 
-def _check_port(port: int) -> None:
-    # llama.cpp only says that it failed. Whoever takes the port in the moment
-    # between is still refused, in less good words.
-    with socket.socket() as probe:
-        if sys.platform == "win32":
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-            probe.listen()
-        except OSError as err:
-            if err.errno == errno.EADDRINUSE:
-                raise PortInUseError(_who_listens(port)) from err
-            raise SettingError(
-                f"Port {port} cannot be listened on: {err.strerror}. Choose one above "
-                "1023, such as --port 8081."
-            ) from err
-
-
-def _who_listens(port: int) -> str:
-    for info in running_servers():
-        if info.url.endswith(f":{port}"):
-            return (
-                f"A language model of yours listens on port {port} already: "
-                f"{info.model}, process {info.pid}. Use it, end it with `companion "
-                f"llm stop`, or choose another port, such as --port {port + 1}."
-            )
-    return (
-        f"Another program listens on port {port} of {_HOST}. Stop it, or choose "
-        f"another port, such as --port {port + 1}."
-    )
+def _check_port(port: int, patience_s: float = 0.0) -> None:
+    try:
+        take_port(_HOST, port).close()
+    except PortInUseError:
+        deadline = time.monotonic() + patience_s
+        while (info := find_server(f"http://{_HOST}:{port}")) is None:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_S)
+        raise PortInUseError(
+            f"A language model of yours listens on port {port} already: {info.model}, "
+            f"started by {info.owner} (process {info.owner_pid}). Use it, end it with "
+            f"`companion llm stop --port {port}`, or choose another port, such as "
+            f"--port {port + 1}."
+        ) from None

@@ -1,30 +1,28 @@
-"""The language model on this machine, started once and shared by all who use it.
+"""The language model on this machine.
 
-A chapter, a script or a test says `local_model()`; the first one starts the
-server, the others find it, and it ends with the last of them, also when they
-are killed. How it is asked, with `curl`, the `openai` client or LangChain, is
-the OpenAI protocol, and nothing here. Introduced in the chapter "Meet large
-language models".
+A chapter, a script or a test says `local_model()`. The model's server belongs to
+the process that started it and ends with it, also when that is killed. How it is
+asked, with `curl`, the `openai` client or LangChain, is the OpenAI protocol, and
+nothing here. Introduced in the chapter "Meet large language models".
 """
 
+import sys
 import threading
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from companion.errors import StartError
-from companion.llm.local.registry import ServerInfo, open_connection, running_servers
-from companion.llm.local.sharing import (
-    CONTEXT,
-    PARALLEL,
-    Shared,
-    check_room,
-    held_server,
-    hold,
-    release,
-)
+from companion.llm.local.listing import ServerInfo, find_server, running_servers
+from companion.llm.local.process import CONTEXT, PARALLEL, ServerProcess, check_room
+from companion.llm.local.weights import find_weights
+from companion.settings import resolve_setting
 
-__all__ = ["LocalModel", "local_model", "running_server"]
+__all__ = ["LocalModel", "local_model"]
+
+# Kept, so that the server of `local_model().start()` alone goes on.
+_latest: "LocalModel | None" = None
 
 
 def local_model(
@@ -42,15 +40,17 @@ def local_model(
         ``COMPANION_LLM_FILE``, and without that the course's own.
     context : int, optional
         Tokens that prompt and completion of one request may have together, at
-        least 64. By default what `companion llm serve` gives, if that runs, else 2,048.
+        least 64. By default 2,048.
     parallel : int, optional
         Requests that are worked on at once, each with a context of its own; at
-        most 256. By default what `companion llm serve` takes, if that runs, else 4.
+        most 256. By default 4.
 
     Returns
     -------
     LocalModel
-        Use it in a ``with`` block, or between `start` and `stop`.
+        Use it in a ``with`` block, or between `start` and `stop`. It starts a
+        server of its own, unless ``COMPANION_LLM_URL`` names one of yours that
+        runs on this machine (`companion llm serve`) and is as asked for.
 
     Raises
     ------
@@ -83,13 +83,13 @@ class LocalModel:
         self._file = file
         self._context = context
         self._parallel = parallel
-        self._shared: Shared | None = None
-        # Threads that start one object at once must not hold the server twice.
+        self._server: ServerProcess | None = None  # none where another one serves
+        self._info: ServerInfo | None = None  # stays after the end, to look for it
+        # Threads that start one object at once must not start two servers.
         self._lock = threading.RLock()
-        self._known: ServerInfo | None = None  # stays after the end, to look for it
 
     def start(self) -> Self:
-        """Find the server, or start it, and wait until it answers.
+        """Start the server and wait until it answers.
 
         Returns
         -------
@@ -105,20 +105,20 @@ class LocalModel:
         WeightsError
             If the weights are not there, or cannot be read.
         """
+        global _latest  # noqa: PLW0603 - one per process
         with self._lock:
-            if self._shared is not None and not self.running:
+            if not self.running:
                 self.stop()
-            if self._shared is None:
-                self._shared = hold(self._file, self._context, self._parallel)
-                self._known = self._shared.info
+                self._info = self._find_served() or self._start_server()
+                _latest = self
         return self
 
     def stop(self) -> None:
-        """Stop using the server; it ends if nobody else does."""
+        """End the server, unless it is another process's."""
         with self._lock:
-            shared, self._shared = self._shared, None
-        if shared is not None:
-            release(shared)
+            if self._server is not None:
+                self._server.stop()
+                self._server = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -132,7 +132,7 @@ class LocalModel:
         self.stop()
 
     def __repr__(self) -> str:
-        if self._known is None:
+        if self._info is None:
             return "<LocalModel, not started>"
         state = "" if self.running else ", not running"
         return f"<LocalModel {self.name} at {self.url}{state}>"
@@ -140,12 +140,14 @@ class LocalModel:
     @property
     def running(self) -> bool:
         """Whether the server is there; a killed one is not."""
-        return self._shared is not None and self._shared.connection.alive
+        if self._server is not None:
+            return self._server.running
+        return self._info in running_servers()
 
     @property
     def url(self) -> str:
         """Address of the server, such as ``http://127.0.0.1:41873``."""
-        return self._info.url
+        return self._known.url
 
     @property
     def base_url(self) -> str:
@@ -155,47 +157,51 @@ class LocalModel:
     @property
     def name(self) -> str:
         """What the server calls the model: ``"smollm2-135m-instruct"``."""
-        return self._info.model
+        return self._known.model
 
     @property
     def pid(self) -> int:
         """Process id of the server."""
-        return self._info.pid
+        return self._known.pid
 
     @property
     def context(self) -> int:
         """Tokens that prompt and completion of one request may have together."""
-        return self._info.context
+        return self._known.context
 
     @property
     def parallel(self) -> int:
         """Requests that the server works on at once."""
-        return self._info.parallel
+        return self._known.parallel
 
     @property
-    def _info(self) -> ServerInfo:
-        if self._known is None:
+    def _known(self) -> ServerInfo:
+        if self._info is None:
             raise StartError(
                 "This local model is not started: use it in a `with` block, or call "
                 "its start() first."
             )
-        return self._known
+        return self._info
 
+    def _start_server(self) -> ServerInfo:
+        self._server = ServerProcess(
+            self._file,
+            owner=Path(sys.argv[0] or sys.executable).name,
+            context=self._context,
+            parallel=self._parallel,
+        )
+        # A cell that is run again leaves one server, not two.
+        weakref.finalize(self, self._server.stop)
+        return self._server.info
 
-def running_server() -> ServerInfo | None:
-    """Find a language model server of this user that runs now, without using it.
-
-    Returns
-    -------
-    ServerInfo or None
-        The one that this process uses, else that of `companion llm serve`, else
-        the youngest that another program uses.
-    """
-    if (held := held_server()) is not None:
-        return held
-    for info in running_servers():
-        connection = open_connection(info, {"want": "status"})
-        if connection is not None:
-            connection.close()
-            return info
-    return None
+    def _find_served(self) -> ServerInfo | None:
+        info = find_server(resolve_setting("llm-url") or "")
+        if info is None:
+            return None
+        file = None if self._file is None else str(find_weights(self._file))
+        pairs = (
+            (file, info.file),
+            (self._context, info.context),
+            (self._parallel, info.parallel),
+        )
+        return info if all(wanted in (None, has) for wanted, has in pairs) else None

@@ -18,7 +18,7 @@ from companion.errors import (
     PromptTooLongError,
     SettingError,
 )
-from companion.llm import chat_model
+from companion.llm import chat_model, local_model
 from companion.llm.client.addresses import check_url, is_loopback, public_url
 from companion.system import extras, free_port
 
@@ -49,12 +49,6 @@ ASK = {
     "schema": lambda made: made.with_structured_output(SCHEMA).invoke("Hello"),
 }
 SCHEMA = {"title": "Rain", "type": "object", "properties": {"rain": {"type": "string"}}}
-
-
-@pytest.fixture(autouse=True)
-def _no_settings(monkeypatch):
-    for name in ("URL", "MODEL", "KEY"):
-        monkeypatch.delenv(f"COMPANION_LLM_{name}", raising=False)
 
 
 class Vendor(ThreadingHTTPServer):
@@ -97,7 +91,7 @@ def vendor():
         server.shutdown()
 
 
-def test_the_model_that_runs_is_asked_where_nothing_is_set(model):
+def test_the_model_that_this_process_started_is_asked_where_nothing_is_set(model):
     made = chat_model(max_tokens=4)
 
     assert isinstance(made, ChatOpenAI)
@@ -106,8 +100,34 @@ def test_the_model_that_runs_is_asked_where_nothing_is_set(model):
     assert made.invoke("Hello").content
 
 
-def test_its_name_is_known_at_its_address_too(model):
+def test_its_name_is_known_at_its_address_too(model, monkeypatch):
     assert chat_model(base_url=f"{model.base_url}/").model_name == model.name
+
+    monkeypatch.setenv(
+        "COMPANION_LLM_URL", model.base_url.replace("127.0.0.1", "localhost")
+    )
+    assert chat_model().model_name == model.name
+
+
+def test_of_two_models_the_one_that_was_started_last_is_asked_while_it_runs(model):
+    with local_model(context=256, parallel=1) as second:
+        assert chat_model().openai_api_base == second.base_url
+
+    assert chat_model().openai_api_base == model.base_url
+
+
+def test_the_model_of_another_program_is_not_asked_without_its_address(model):
+    """It may end at any time; nothing but its address leads to it."""
+    code = "from companion.llm import chat_model; chat_model()"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+    assert model.running
+    assert done.stderr.splitlines()[-1].startswith(
+        "companion.errors.LanguageModelError: This program has not started"
+    )
 
 
 def test_streams_tell_their_tokens(model):
@@ -282,13 +302,17 @@ def test_an_answer_that_takes_too_long_is_one_sentence(model):
         made.invoke("Tell a long story")
 
 
-def test_no_model_anywhere_is_one_sentence(monkeypatch):
-    monkeypatch.setattr("companion.llm.local.model.running_server", lambda: None)
+def test_without_a_model_of_its_own_or_an_address_both_ways_are_told(monkeypatch):
+    monkeypatch.setattr("companion.llm.local.process.last_started", lambda: None)
 
-    with pytest.raises(
-        LanguageModelError, match=r"No language model runs .*`local_model"
-    ):
+    with pytest.raises(LanguageModelError) as caught:
         chat_model()
+
+    assert str(caught.value) == (
+        "This program has not started a language model, and no other is named. Start "
+        "one with `local_model().start()`, or run `companion llm serve` and set "
+        "COMPANION_LLM_URL to its address; base_url= names one as well."
+    )
 
 
 def test_an_address_of_ones_own_needs_the_name_of_a_model(vendor, monkeypatch):

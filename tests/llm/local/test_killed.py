@@ -18,8 +18,8 @@ LONG = {"max_tokens": 1_000, "extra_body": {"ignore_eos": True}}
 
 @pytest.fixture
 def doomed():
-    """A server of our own: its context is like no other's."""
-    with local_model(context=1_792, parallel=1) as model:
+    """A server that no other test uses."""
+    with local_model(parallel=1) as model:
         yield model
 
 

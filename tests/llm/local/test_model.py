@@ -1,4 +1,3 @@
-import errno
 import json
 import os
 import re
@@ -19,9 +18,8 @@ from companion.errors import (
     StartError,
     WeightsError,
 )
-from companion.llm import local_model
-from companion.llm.local.model import running_server
-from companion.llm.local.registry import open_connection, running_servers
+from companion.llm import chat_model, local_model
+from companion.llm.local.listing import running_servers
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs a cache of its own")
@@ -164,25 +162,40 @@ def test_two_requests_are_worked_on_at_once(model):
     assert max(one[0], other[0]) < min(one[-1], other[-1])
 
 
-def test_users_in_one_process_share_a_server_that_ends_with_the_last(
-    own_cache, is_running, wait_until
+@pytest.mark.usefixtures("own_cache")
+def test_two_models_are_two_servers_and_stopping_one_leaves_the_other(
+    is_running, listed
 ):
-    with local_model() as first:
-        with local_model() as second:
-            pid = first.pid
-            assert (second.pid, second.url) == (pid, first.url)
-        assert first.running
-        assert json.loads(get(f"{first.url}/health")[0]) == {"status": "ok"}
-        assert running_server().pid == pid
+    """Each has the context that it was started with."""
+    with local_model() as usual:
+        with local_model(context=512, parallel=1) as small:
+            slots = json.loads(get(f"{small.url}/slots")[0])
+            assert [slot["n_ctx"] for slot in slots] == [512]
+            assert (usual.context, usual.parallel) == (2048, 4)
+            assert [one.pid for one in running_servers()] == [usual.pid, small.pid]
+        assert not small.running
+        assert not is_running(small.pid)
+        assert usual.running
+        assert json.loads(get(f"{usual.url}/health")[0]) == {"status": "ok"}
 
-    assert not first.running
-    # Its connections end a moment before it does.
-    wait_until(lambda: not is_running(pid))
-    assert not list(own_cache.rglob("server-*.json"))
+    assert not is_running(usual.pid)
+    assert not listed()
 
 
 @pytest.mark.usefixtures("own_cache")
-def test_a_failing_block_leaves_nothing_running(is_running, wait_until):
+def test_a_start_takes_about_a_second():
+    """The best of three: this machine may be busy."""
+    durations = []
+    for _ in range(3):
+        before = time.monotonic()
+        with local_model(context=256, parallel=1):
+            durations.append(time.monotonic() - before)
+
+    assert min(durations) < 2
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_a_failing_block_leaves_nothing_running(is_running):
     model = local_model()
     pids = []
 
@@ -193,30 +206,30 @@ def test_a_failing_block_leaves_nothing_running(is_running, wait_until):
     with pytest.raises(ZeroDivisionError), model:
         fail()
 
-    wait_until(lambda: not is_running(pids[0]))
+    assert not is_running(pids[0])
 
 
 @LINUX
 @pytest.mark.usefixtures("own_cache")
-def test_users_that_start_at_once_share_a_server_that_ends_with_the_last(
-    start_user, is_running, wait_until
-):
+def test_programs_do_not_disturb_each_others_models(start_user, is_running, listed):
     one, other = start_user(), start_user()
+    pid, url = one.stdout.readline().split()
+    other_pid, other_url = other.stdout.readline().split()
+    assert (pid, url) != (other_pid, other_url)
 
-    told = one.stdout.readline()
-    pid = int(told.split()[0])
-    assert other.stdout.readline() == told
     one.communicate()  # a normal end, without stop()
-    time.sleep(0.2)
-    assert is_running(pid)
+
+    assert not is_running(int(pid))
+    assert json.loads(get(f"{other_url}/health")[0]) == {"status": "ok"}
     other.communicate()
-    wait_until(lambda: not is_running(pid))
+    assert not is_running(int(other_pid))
+    assert not listed()
 
 
 @POSIX
 @pytest.mark.parametrize("whole_group", [False, True])
-def test_nothing_is_left_when_the_last_user_is_killed(
-    own_cache, start_user, is_running, wait_until, whole_group
+def test_nothing_is_left_when_the_starter_is_killed(
+    start_user, is_running, wait_until, listed, whole_group
 ):
     """A notebook kernel that is killed has no time to clean up."""
     user = start_user()
@@ -227,12 +240,12 @@ def test_nothing_is_left_when_the_last_user_is_killed(
     else:
         user.kill()
 
-    wait_until(lambda: not is_running(pid) and not list(own_cache.rglob("server-*")))
+    wait_until(lambda: not is_running(pid) and not listed())
 
 
 @LINUX
 def test_nothing_is_left_when_the_starter_is_killed_while_it_starts(
-    own_cache, start_user, is_running, wait_until
+    start_user, is_running, wait_until, listed
 ):
     user = start_user()
 
@@ -245,53 +258,64 @@ def test_nothing_is_left_when_the_starter_is_killed_while_it_starts(
     user.kill()
 
     assert user.stdout.readline() == ""
-    wait_until(lambda: not is_running(pid) and not list(own_cache.rglob("server-*")))
+    wait_until(lambda: not is_running(pid) and not listed())
 
 
 @POSIX
 @pytest.mark.usefixtures("own_cache")
-def test_after_the_server_was_killed_its_user_notices_and_can_start_it_again(
+def test_after_the_server_was_killed_its_starter_notices_and_can_start_it_again(
     is_running, wait_until
 ):
     with local_model() as model:
         killed = model.pid
         os.kill(killed, signal.SIGKILL)
-        deadline = time.monotonic() + 10
-        while model.running and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert not model.running
-        assert running_server() is None
+        wait_until(lambda: not model.running)
+        assert running_servers() == []
 
         model.start()
 
         assert model.running
         assert model.pid != killed
         assert json.loads(get(f"{model.url}/health")[0]) == {"status": "ok"}
-    wait_until(lambda: not is_running(model.pid))
+    assert not is_running(model.pid)
+
+
+@POSIX
+def test_a_server_that_is_told_to_end_leaves_nothing(listed, wait_until):
+    with local_model(context=256, parallel=1) as model:
+        os.kill(model.pid, signal.SIGTERM)
+        wait_until(lambda: not model.running)
+
+        assert not listed()
 
 
 @POSIX
 @pytest.mark.usefixtures("own_cache")
-def test_a_fork_of_a_user_neither_keeps_nor_ends_the_server(
+def test_a_fork_of_the_starter_neither_keeps_nor_ends_the_server(
     start_user, is_running, wait_until
 ):
-    """The child says goodbye to a model that it got from its parent, and stays.
+    """One child stops a model that it got from its parent, and stays; one ends.
 
     Each says its line in one write: both write to one pipe.
     """
     user = start_user(
         "import os, sys, time\n"
-        "from companion.llm import local_model\n"
+        "from companion.llm import chat_model, local_model\n"
         "model = local_model().start()\n"
-        "child = os.fork()\n"
-        "if child == 0:\n"
-        "    model.stop(); os.write(1, b'stopped\\n'); time.sleep(60)\n"
+        "if not (ended := os.fork()):\n"
+        "    sys.exit()  # with all that a process does at its end\n"
+        "os.waitpid(ended, 0)\n"
+        "if not (child := os.fork()):\n"
+        "    model.stop()\n"
+        "    knows = chat_model().openai_api_base == model.base_url\n"
+        "    os.write(1, f'stopped {model.running} {knows}\\n'.encode())\n"
+        "    time.sleep(60)\n"
         "os.write(1, f'{model.pid} {child}\\n'.encode())\n"
         "sys.stdin.read()\n"
     )
     said = sorted([user.stdout.readline(), user.stdout.readline()])
     pid, child = map(int, said[0].split())
-    assert said[1] == "stopped\n"
+    assert said[1] == "stopped True True\n"
     time.sleep(0.2)
     assert is_running(pid)
 
@@ -302,72 +326,38 @@ def test_a_fork_of_a_user_neither_keeps_nor_ends_the_server(
     os.kill(child, signal.SIGKILL)
 
 
-def test_what_a_killed_server_left_behind_disturbs_nobody(own_cache):
-    """Its process id may be another program's by now, and its port too."""
-    with local_model() as model:
-        (path,) = own_cache.rglob("server-*.json")
-        told = json.loads(path.read_text())
-    lies = told | {"pid": os.getpid(), "door": int(model.url.rpartition(":")[2])}
-    broken = path.with_name(path.name.replace(str(told["pid"]), "1"))
-    path.with_name(path.name.replace(str(told["pid"]), str(os.getpid()))).write_text(
-        json.dumps(lies)
-    )
-    broken.write_text('{"pid": 1')
+@pytest.mark.usefixtures("own_cache")
+def test_a_cell_that_is_run_again_leaves_one_server(is_running):
+    model = local_model(context=256, parallel=1).start()
+    first = model.pid
 
-    with local_model() as again:
-        assert again.running
-        assert again.pid != os.getpid()
+    model = local_model(context=256, parallel=1).start()
 
-    broken.unlink()
+    assert not is_running(first)
+    assert [one.pid for one in running_servers()] == [model.pid]
+    model.stop()
 
 
 @pytest.mark.usefixtures("own_cache")
-def test_rubbish_at_the_door_neither_opens_it_nor_ends_the_server():
-    with local_model() as model:
-        (info,) = running_servers()
-        wrong = {**{name: getattr(info, name) for name in info.__slots__}, "word": "x"}
+def test_a_model_that_nobody_named_goes_on_for_chat_model():
+    local_model(context=256, parallel=1).start()
 
-        assert open_connection(type(info)(**wrong), {"want": "stop"}) is None
-        assert open_connection(info, {"want": ["?"]}) is None
-        asked = open_connection(info, {"want": "status"})
-        assert [user["pid"] for user in asked.answer["users"]] == [os.getpid()]
-        asked.close()
-        assert model.running
+    (info,) = running_servers()
+    assert chat_model(max_tokens=2).invoke("Hello").content
+    assert chat_model().openai_api_base == f"{info.url}/v1"
+    local_model(context=256, parallel=1).start().stop()  # takes its place
 
 
 @pytest.mark.usefixtures("own_cache")
-def test_threads_that_start_one_object_hold_its_server_once(is_running, wait_until):
-    shared = local_model(context=256, parallel=1)
+def test_threads_that_start_one_object_start_one_server(is_running):
+    model = local_model(context=256, parallel=1)
     with ThreadPoolExecutor(8) as pool:
-        pids = {started.pid for started in pool.map(lambda _: shared.start(), range(8))}
+        pids = {started.pid for started in pool.map(lambda _: model.start(), range(8))}
+    assert [one.pid for one in running_servers()] == [*pids]
 
-    shared.stop()
+    model.stop()
 
-    [pid] = pids
-    wait_until(lambda: not is_running(pid))
-
-
-@POSIX
-def test_nobody_else_can_read_the_word_that_opens_the_door(own_cache):
-    with local_model():
-        (path,) = own_cache.rglob("server-*.json")
-
-        assert path.stat().st_mode & 0o077 == 0
-
-
-@LINUX
-@pytest.mark.usefixtures("own_cache")
-def test_another_context_means_another_server(is_running, wait_until):
-    """Who asks for nothing special does not get what another had for itself."""
-    with local_model(context=512, parallel=1) as small, local_model() as usual:
-        slots = json.loads(get(f"{small.url}/slots")[0])
-        pids = {usual.pid, small.pid}
-
-        assert [slot["n_ctx"] for slot in slots] == [512]
-        assert (usual.context, usual.parallel) == (2048, 4)
-        assert len(pids) == 2
-
-    wait_until(lambda: not any(map(is_running, pids)))
+    assert not any(map(is_running, pids))
 
 
 def test_a_model_that_is_not_started_says_how_to_start_it():
@@ -400,21 +390,57 @@ def test_what_llama_cpp_does_not_take_is_refused_before_anything_starts(sizes, w
 def test_what_the_server_prints_is_not_taken_for_its_answer(tmp_path, monkeypatch):
     noisy = "import os\nos.write(1, b'{ noise\\n')\nraise RuntimeError('no AVX here')"
     (tmp_path / "xllamacpp.py").write_text(noisy)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
-    with pytest.raises(StartError, match=r"It said: \{ noise \(exit code 1\)"):
+    with pytest.raises(
+        StartError, match=r"It said: \{ noise\nno AVX here \(exit code 1\)"
+    ):
         local_model().start()
+
+
+@LINUX
+def test_a_cache_without_locks_is_named_before_the_model_is_loaded(
+    own_cache, listed, tmp_path, monkeypatch
+):
+    """Some file systems of networks have none."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import errno, fcntl\n"
+        "def flock(*_): raise OSError(errno.ENOLCK, 'No locks available')\n"
+        "fcntl.flock = flock\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+
+    with pytest.raises(StartError) as caught:
+        local_model().start()
+
+    assert str(caught.value) == (
+        f"The server of the language model cannot list itself in {own_cache}/"
+        "mlops-companion/llm/running: No locks available. Make room on that disk, or "
+        "see that the folder can be written and its file system has locks."
+    )
+    assert not listed()
 
 
 @pytest.mark.usefixtures("own_cache")
-def test_a_cache_that_cannot_be_locked_is_named(monkeypatch):
-    def refuse(descriptor):  # noqa: ARG001 - its signature
-        raise OSError(errno.ENOLCK, "No locks available")
+def test_a_disk_that_fills_up_while_the_model_is_loaded_ends_the_start_at_once(
+    listed, tmp_path, monkeypatch
+):
+    """llama.cpp's own shutdown, which may hang, is not for it."""
+    (tmp_path / "xllamacpp.py").write_text(
+        "import importlib, pathlib, sys\n"
+        "from companion.llm.local import listing\n"
+        "sys.path.remove(str(pathlib.Path(__file__).parent))\n"
+        "del sys.modules['xllamacpp']\n"
+        "from xllamacpp import *\n"
+        "def write(*_): raise OSError('No space left on device')\n"
+        "listing.InfoFile.write = write\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
 
-    monkeypatch.setattr("companion.llm.local.registry.take_lock", refuse)
+    with pytest.raises(StartError, match=r"No space left on device \(exit code 1\)"):
+        local_model(context=256, parallel=1).start()
 
-    with pytest.raises(StartError, match=r"start-.*lock cannot be locked: No locks"):
-        local_model().start()
+    assert not listed()
 
 
 @pytest.mark.usefixtures("own_cache")
