@@ -105,7 +105,8 @@ SETTINGS: Mapping[str, Setting] = {
         default=None,
         meaning=(
             "Address of the language model that `chat_model()` asks, such as "
-            "`https://api.openai.com/v1`. Default: the local one that runs."
+            "`https://api.openai.com/v1`. Default: the one that the program started. "
+            "`local_model()` uses it where a `companion llm serve` of yours runs there."
         ),
         has_option=False,
     ),
