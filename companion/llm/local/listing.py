@@ -95,9 +95,11 @@ class InfoFile:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = folder / f"server.{_host()}.{secrets.token_hex(8)}.json"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-        self._file = os.fdopen(os.open(self._path, flags, 0o600), "w")
+        descriptor = os.open(self._path, flags, 0o600)
+        # Never closed: the lock has to last as long as the process.
+        self._file = os.fdopen(descriptor, "w", closefd=False)
         try:
-            take_lock(self._file.fileno())
+            take_lock(descriptor)
             self.write(info)
         except OSError:
             self.remove()
@@ -117,9 +119,9 @@ class InfoFile:
         self._file.flush()
 
     def remove(self) -> None:
-        """List the server no more."""
-        with contextlib.suppress(OSError):  # closing may write what did not fit
-            self._file.close()
+        """List the server no more; its process is about to end."""
+        if sys.platform == "win32":  # removes no open file
+            os.close(self._file.fileno())
         with contextlib.suppress(OSError):
             self._path.unlink()
 
@@ -143,20 +145,7 @@ def running_servers() -> list[ServerInfo]:
     list of ServerInfo
         The oldest first. What killed servers left behind is removed.
     """
-    found = []
-    for path in running_folder().glob(f"server.{_host()}.*.json"):
-        # It may go at this moment, or be of another version of this package.
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            text = path.read_text("utf-8")
-            if not text and time.time() - path.stat().st_mtime < _EMPTY_S:
-                continue
-            if _is_left_behind(path):
-                path.unlink()
-                continue
-            info = ServerInfo(**json.loads(text))
-            if info.url:
-                found.append(info)
-    return sorted(found, key=lambda info: info.started_at)
+    return sorted(_read_folder().values(), key=lambda info: info.started_at)
 
 
 def find_server(url: str) -> ServerInfo | None:
@@ -191,15 +180,18 @@ def stop_server(info: ServerInfo) -> None:
     info : ServerInfo
         One that `running_servers` returned a moment ago.
     """
-    # Windows has no second way; the first is final there.
-    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-        with contextlib.suppress(OSError):  # it may have ended meanwhile
+    path = next((path for path, one in _read_folder().items() if one == info), None)
+    if path is None:
+        return
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        # Windows has no second way; the first is final there.
+        for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
             os.kill(info.pid, number)
-        deadline = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < deadline:
-            if info not in running_servers():
-                return
-            time.sleep(_POLL_S)
+            deadline = time.monotonic() + _PATIENCE_S
+            while time.monotonic() < deadline:
+                if take_lock(file.fileno(), shared=True):
+                    return
+                time.sleep(_POLL_S)
 
 
 def memory_bytes(pid: int) -> int | None:
@@ -225,6 +217,23 @@ def memory_bytes(pid: int) -> int | None:
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return size
+
+
+def _read_folder() -> dict[Path, ServerInfo]:
+    found = {}
+    for path in running_folder().glob(f"server.{_host()}.*.json"):
+        # It may go at this moment, or be of another version of this package.
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            text = path.read_text("utf-8")
+            if not text and time.time() - path.stat().st_mtime < _EMPTY_S:
+                continue
+            if _is_left_behind(path):
+                path.unlink()
+                continue
+            info = ServerInfo(**json.loads(text))
+            if info.url:
+                found[path] = info
+    return found
 
 
 def _is_left_behind(path: Path) -> bool:

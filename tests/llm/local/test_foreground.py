@@ -15,6 +15,7 @@ import pytest
 from companion.llm import chat_model, local_model
 from companion.llm.local.listing import running_servers
 from companion.system import free_port
+from companion.system.ports import take_port
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 pytestmark = [
@@ -84,6 +85,18 @@ def test_a_signal_ends_it_well(serve, number):
     assert running_servers() == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_stop_ends_it_and_frees_its_port(serve):
+    port = free_port()
+    process, _ = serve("--port", str(port), *SMALL)
+
+    subprocess.check_call(
+        [*SERVE[:-1], "stop", "--port", str(port)], stdout=subprocess.DEVNULL
+    )
+
+    take_port("127.0.0.1", port).close()
+    assert process.wait(20) == 0
 
 
 @pytest.mark.usefixtures("heard_signals")
