@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-__all__ = ["KINDS", "Column", "Complaint", "Kind", "Row", "is_range"]
+from companion.contract.ranges import Range
+from companion.errors import ModelError
+
+__all__ = ["KINDS", "Column", "Complaint", "Kind", "Row"]
 
 Row = dict[str, Any]
 Complaint = tuple[str, str]
@@ -29,7 +32,7 @@ _PYTHON_TYPES: Mapping[str, frozenset[type]] = {
     "float": _NUMBERS,
     "double": _NUMBERS,
 }
-_WORDS: Mapping[str, str] = {
+_DESCRIPTIONS: Mapping[str, str] = {
     "boolean": "true or false",
     "integer": "a whole number, written without a decimal point",
     "long": "a whole number, written without a decimal point",
@@ -39,12 +42,12 @@ _WORDS: Mapping[str, str] = {
     "datetime": "a UTC time without an offset, such as 2014-05-01T18:00:00",
 }
 _LARGEST_FLOAT32 = 3.4028234663852886e38  # IEEE 754 binary32
-_WIDEST: Mapping[str, tuple[float, float]] = {
-    "boolean": (False, True),
-    "integer": (-(2**31), 2**31 - 1),
-    "long": (-(2**63), 2**63 - 1),
-    "float": (-_LARGEST_FLOAT32, _LARGEST_FLOAT32),
-    "double": (-sys.float_info.max, sys.float_info.max),
+_WIDEST: Mapping[str, Range] = {
+    "boolean": Range(0, 1),
+    "integer": Range(-(2**31), 2**31 - 1),
+    "long": Range(-(2**63), 2**63 - 1),
+    "float": Range(-_LARGEST_FLOAT32, _LARGEST_FLOAT32),
+    "double": Range(-sys.float_info.max, sys.float_info.max),
 }
 # A model's times are counted in nanoseconds in 64 bits; these years fit.
 _EARLIEST, _LATEST = dt.datetime(1678, 1, 1), dt.datetime(2262, 1, 1)  # noqa: DTZ001 - UTC without an offset, as MLflow wants it
@@ -59,27 +62,44 @@ class Column:
     name : str
         Name of the column.
     kind : str
-        Type in MLflow's words, such as ``"double"``.
+        Type as MLflow names it, such as ``"double"``.
     required : bool
         Whether each row must give a value.
-    lowest, highest : float or None
-        Range that the training data allow, in the column's own unit; None where
+    allowed : Range or None
+        Values that the training data allow, in the column's own unit; None where
         the model folder states none.
+
+    Raises
+    ------
+    ModelError
+        If the column's type cannot hold the allowed values.
     """
 
     name: str
     kind: Kind
     required: bool = True
-    lowest: float | None = None
-    highest: float | None = None
+    allowed: Range | None = None
+
+    def __post_init__(self) -> None:
+        if self.allowed is None:
+            return
+        widest = _WIDEST.get(self.kind)
+        if (
+            widest is None
+            or not widest.holds(self.allowed.lowest)
+            or not widest.holds(self.allowed.highest)
+        ):
+            raise ModelError(
+                f"the range of column {self.name!r} is {self.allowed}; expected are "
+                "the lowest and the highest number, for a column of numbers (this "
+                f"one: {self.kind})."
+            )
 
     @property
     def expected(self) -> str:
-        """What a value of this column must be, in words."""
-        words = _WORDS[self.kind]
-        if self.lowest is None:
-            return words
-        return f"{words}, from {self.lowest:g} to {self.highest:g}"
+        """Description of the values that this column accepts."""
+        description = _DESCRIPTIONS[self.kind]
+        return f"{description}, {self.allowed}" if self.allowed else description
 
     @property
     def is_number(self) -> bool:
@@ -92,11 +112,9 @@ class Column:
         return _PYTHON_TYPES[self.kind]
 
     @property
-    def limits(self) -> tuple[float, float]:
-        """Lowest and highest accepted value; only where `is_number`."""
-        if self.lowest is None or self.highest is None:
-            return _WIDEST[self.kind]
-        return self.lowest, self.highest
+    def limits(self) -> Range:
+        """The accepted values; only where `is_number`."""
+        return self.allowed or _WIDEST[self.kind]
 
     def read(self, value: object) -> tuple[Any, Complaint | None]:
         """Check one value.
@@ -111,13 +129,13 @@ class Column:
         value : object
             What the model gets; times as `datetime`.
         complaint : tuple of str, or None
-            Where the value is refused: a word for programs, and what the value
-            is, to go on after "the column … ".
+            Where the value is refused: the code of the reason, and the end of a
+            sentence that begins "the column … ".
         """
         if self.is_number:
             return value, self._complain_about_number(value)
         if not isinstance(value, str):
-            return value, ("wrong_type", f"is not {_WORDS[self.kind]}")
+            return value, ("wrong_type", f"is not {_DESCRIPTIONS[self.kind]}")
         if self.kind == "datetime":
             return _read_time(value)
         return value, _complain_about_text(value)
@@ -137,49 +155,20 @@ class Column:
             return ""
         if self.kind == "datetime":
             return "2000-01-01T00:00:00"
-        low, high = self.limits
-        middle = 0.0 if self.lowest is None else low / 2 + high / 2
+        span = self.allowed
+        middle = 0.0 if span is None else span.lowest / 2 + span.highest / 2
         return int(middle) if self.kind in ("integer", "long") else middle
 
     def _complain_about_number(self, value: Any) -> Complaint | None:
         if type(value) is float and not math.isfinite(value):
             return "not_finite", "is not a finite number"
         if type(value) not in self.types:
-            return "wrong_type", f"is not {_WORDS[self.kind]}"
-        low, high = self.limits
-        if low <= value <= high:
+            return "wrong_type", f"is not {_DESCRIPTIONS[self.kind]}"
+        if self.limits.holds(value):
             return None
-        if self.lowest is None:
+        if self.allowed is None:
             return "out_of_range", f"does not fit the type {self.kind}"
         return "out_of_range", "is outside the range that the model was trained for"
-
-
-def is_range(kind: Kind, span: object) -> bool:
-    """Tell whether a range can belong to a column.
-
-    Parameters
-    ----------
-    kind : str
-        Type of the column in MLflow's words.
-    span : object
-        What the model folder states.
-
-    Returns
-    -------
-    bool
-        True for two finite numbers in order, within the type.
-
-    Examples
-    --------
-    >>> is_range("double", [0, 12.5]), is_range("double", [5, 4])
-    (True, False)
-    """
-    if kind not in _WIDEST or not isinstance(span, list | tuple) or len(span) != 2:
-        return False
-    if not all(type(end) in _NUMBERS for end in span):
-        return False
-    widest_low, widest_high = _WIDEST[kind]
-    return bool(widest_low <= span[0] <= span[1] <= widest_high)
 
 
 def _complain_about_text(value: str) -> Complaint | None:

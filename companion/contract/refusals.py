@@ -1,8 +1,8 @@
 """What is wrong with the content of a request, collected entry by entry.
 
 An entry names the row, the column, what was given and what was expected, so
-that the sender can mend the request without asking. How the entries travel is
-the business of `companion.serving.http.problems`.
+that the sender can fix the request without asking. `companion.serving.http.problems`
+sends the entries.
 """
 
 import math
@@ -56,7 +56,7 @@ class Refusals:
         Parameters
         ----------
         reason : str
-            A word for programs, such as ``"out_of_range"``.
+            Code of the reason, such as ``"out_of_range"``.
         detail : str
             A sentence for people.
         given : object

@@ -35,7 +35,7 @@ class Contract:
             column.required and column.is_number for column in self.columns
         )
         self._bounds = tuple(
-            (column.types, *column.limits)
+            (column.types, column.limits.lowest, column.limits.highest)
             for column in self.columns
             if column.is_number
         )
@@ -143,10 +143,10 @@ def _read(column: Column, number: int, row: Row, refusals: Refusals) -> Any:
         return None
     value, complaint = column.read(given)
     if complaint is not None:
-        reason, words = complaint
+        reason, what = complaint
         refusals.add(
             reason,
-            f"In row {number}, the column {name_of(name)} {words}.",
+            f"In row {number}, the column {name_of(name)} {what}.",
             row=number,
             column=name,
             given=given,

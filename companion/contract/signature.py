@@ -1,14 +1,15 @@
 """A model's contract, read from the signature in its folder.
 
-The columns and their types come from the signature, the ranges from the
-training data as `companion train` notes them.
+The columns and their types come from the signature, the ranges from the notes
+that `companion.contract.notes` reads.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
-from companion.contract.columns import KINDS, Column, Kind, is_range
+from companion.contract.columns import KINDS, Column, Kind
+from companion.contract.ranges import Range
 from companion.contract.rows import Contract
 from companion.errors import ModelError
 
@@ -16,7 +17,7 @@ __all__ = ["read_contract"]
 
 
 def read_contract(
-    signature: str, ranges: Mapping[str, Sequence[float]] | None = None
+    signature: str, ranges: Mapping[str, Range] | None = None
 ) -> Contract:
     """Read a model's contract from its signature and its training ranges.
 
@@ -24,7 +25,7 @@ def read_contract(
     ----------
     signature : str
         The inputs of an MLflow signature: a JSON list of columns.
-    ranges : mapping of str to (lowest, highest), optional
+    ranges : mapping of str to Range, optional
         Values that the training data allow, in each column's own unit.
 
     Returns
@@ -58,12 +59,7 @@ def read_contract(
             f"the signature's inputs are not a JSON list: {str(signature)[:80]!r}. "
             "Save the model again with `signature=infer_signature(...)`."
         )
-    if not isinstance(ranges, Mapping | None):
-        raise ModelError(
-            f"the ranges are {str(ranges)[:80]!r}; expected is, for each column, its "
-            "name with the lowest and the highest number."
-        )
-    ranges = dict(ranges or {})
+    ranges = ranges or {}
     columns = [_column(spec, ranges) for spec in specs]
     names = [column.name for column in columns]
     if not columns or len(set(names)) < len(names):
@@ -71,15 +67,15 @@ def read_contract(
             f"the signature names the columns {names}; at least one is expected, "
             "and each name once."
         )
-    if ranges:
+    if unknown := ranges.keys() - names:
         raise ModelError(
-            f"there are ranges for {sorted(map(str, ranges))}, but the signature has "
-            f"only the columns {names}."
+            f"there are ranges for {sorted(unknown)}, but the signature has only the "
+            f"columns {names}."
         )
     return Contract(columns)
 
 
-def _column(spec: dict[str, Any], ranges: dict[str, Sequence[float]]) -> Column:
+def _column(spec: dict[str, Any], ranges: Mapping[str, Range]) -> Column:
     name, kind = spec.get("name"), spec.get("type")
     if not isinstance(name, str) or not isinstance(kind, str) or kind not in KINDS:
         raise ModelError(
@@ -87,16 +83,9 @@ def _column(spec: dict[str, Any], ranges: dict[str, Sequence[float]]) -> Column:
             f"whose inputs are named columns of the types {', '.join(sorted(KINDS))}: "
             "save the model with a signature made from a pandas DataFrame."
         )
-    kind = cast("Kind", kind)
-    span = ranges.pop(name, None)
-    required = bool(spec.get("required", True))
-    if span is None:
-        return Column(name=name, kind=kind, required=required)
-    if not is_range(kind, span):
-        raise ModelError(
-            f"the range of column {name!r} is {span!r}; expected are the lowest and "
-            f"the highest number, for a column of numbers (this one: {kind})."
-        )
     return Column(
-        name=name, kind=kind, required=required, lowest=span[0], highest=span[1]
+        name=name,
+        kind=cast("Kind", kind),
+        required=bool(spec.get("required", True)),
+        allowed=ranges.get(name),
     )

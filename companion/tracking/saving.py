@@ -11,12 +11,14 @@ import math
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from companion.contract.notes import CompanionNotes
+from companion.contract.ranges import Range
 from companion.errors import ModelError, SettingError
 from companion.system.mlflow import load_mlflow
 
@@ -36,7 +38,7 @@ def allowed_ranges(
     *,
     margin: float = 0.5,
     limits: Mapping[str, tuple[float, float]] | None = None,
-) -> dict[str, list[float]]:
+) -> dict[str, Range]:
     """Work out between which values an input of the model can be believed.
 
     A record must pass, an impossible value or a wrong unit must not. So the
@@ -57,7 +59,7 @@ def allowed_ranges(
 
     Returns
     -------
-    dict of str to [float, float]
+    dict of str to Range
         Lowest and highest allowed value of each column, in its own unit, to 12
         digits unless that would shut out a value that was seen.
 
@@ -72,7 +74,7 @@ def allowed_ranges(
     >>> import pandas as pd
     >>> rain = pd.DataFrame({"rain_mm": [0.0, 40.0]})
     >>> allowed_ranges(rain, limits={"rain_mm": (0.0, 1825.0)})
-    {'rain_mm': [0.0, 60.0]}
+    {'rain_mm': Range(lowest=0.0, highest=60.0)}
     """
     if not (math.isfinite(margin) and margin >= 0):
         raise SettingError(f"margin is {margin!r}; expected a number from 0 on.")
@@ -80,7 +82,7 @@ def allowed_ranges(
     for column in features:
         name = str(column)
         values = features[column].astype("float64")
-        # Not skipna: a row with a gap is none that the model can have seen.
+        # Not skipna: the model cannot have learned from a row with a gap.
         lowest, highest = values.min(skipna=False), values.max(skipna=False)
         floor, ceiling = (limits or {}).get(name, (-math.inf, math.inf))
         if not (math.isfinite(lowest) and math.isfinite(highest)):
@@ -95,10 +97,9 @@ def allowed_ranges(
             )
         widening = margin * ((highest - lowest) or abs(highest) or 1.0)
         low, high = max(floor, lowest - widening), min(ceiling, highest + widening)
-        ranges[name] = [
-            _drop_noise(low, floor, lowest),
-            _drop_noise(high, highest, ceiling),
-        ]
+        ranges[name] = Range(
+            _drop_noise(low, floor, lowest), _drop_noise(high, highest, ceiling)
+        )
     return ranges
 
 
@@ -115,7 +116,7 @@ def save_model_folder(
     name: str,
     version: str,
     features: "pd.DataFrame",
-    ranges: Mapping[str, list[float]] | None = None,
+    ranges: Mapping[str, Range | Sequence[float]] | None = None,
     predict_fn: str = "predict_proba",
 ) -> Path:
     """Write a model folder that `companion serve` and `mlflow models serve` take.
@@ -132,7 +133,7 @@ def save_model_folder(
     features : pandas.DataFrame of shape (n_rows, n_features)
         What the model was trained on. Its columns become the signature, its
         first two rows the example.
-    ranges : mapping of str to [float, float], optional
+    ranges : mapping of str to Range, or to a pair of numbers, optional
         Lowest and highest allowed value of each column; by default
         `allowed_ranges(features)`.
     predict_fn : str, default="predict_proba"
@@ -151,16 +152,19 @@ def save_model_folder(
         If the folder exists, cannot be written, or the model cannot be saved
         as skops.
     SettingError
-        If `name` or `version` is empty, or `ranges` and columns differ.
+        If `name` or `version` is empty, a range is not two finite numbers in order,
+        or `ranges` and columns differ.
     """
     target = Path(folder).expanduser().absolute()
-    _check_words(name=name, version=version)
-    chosen = dict(allowed_ranges(features) if ranges is None else ranges)
+    _refuse_empty(name=name, version=version)
+    given = allowed_ranges(features) if ranges is None else ranges
+    chosen = {column: Range.of(ends) for column, ends in given.items()}
     if sorted(chosen) != sorted(str(column) for column in features):
         raise SettingError(
             f"ranges are given for {sorted(chosen)}; expected one for each of the "
             f"columns {list(features)}."
         )
+    notes = CompanionNotes(name=name, version=version, ranges=chosen)
     _refuse_existing(target)
     mlflow = load_mlflow("Saving a model folder")
     try:
@@ -178,9 +182,7 @@ def save_model_folder(
             workshop / "model",
             features=features.astype("float64"),
             predict_fn=predict_fn,
-            metadata={
-                "companion": {"name": name, "version": version, "ranges": chosen}
-            },
+            metadata=notes.to_metadata(),
         )
         _refuse_existing(target)
         (workshop / "model").rename(target)
@@ -241,9 +243,9 @@ def _quiet_log(name: str) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _check_words(**words: str) -> None:
-    for what, word in words.items():
-        if not word.strip():
+def _refuse_empty(**texts: str) -> None:
+    for what, text in texts.items():
+        if not text.strip():
             raise SettingError(f"the model's {what} is empty; give it one.")
 
 

@@ -5,14 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.contract.columns import Column
+from companion.contract.ranges import Range
 from companion.contract.refusals import MAX_ENTRIES, RefusedError
 from companion.contract.rows import Contract
-from companion.contract.signature import read_contract
-from companion.errors import ModelError
 
 TWO = Contract(
     [
-        Column(name="temp_c", kind="double", lowest=-30.0, highest=50.0),
+        Column(name="temp_c", kind="double", allowed=Range(-30.0, 50.0)),
         Column(name="days", kind="long"),
     ]
 )
@@ -187,7 +186,7 @@ def test_any_json_is_either_accepted_or_refused_in_strict_json(rows):
 @given(st.floats() | st.integers())
 def test_the_quick_and_the_thorough_check_agree_on_numbers(value):
     """An optional column forces the thorough check."""
-    number = {"name": "a", "kind": "double", "lowest": -5.0, "highest": 5.0}
+    number = {"name": "a", "kind": "double", "allowed": Range(-5.0, 5.0)}
     quick = Contract([Column(**number)])
     thorough = Contract(
         [Column(**number), Column(name="b", kind="long", required=False)]
@@ -201,50 +200,3 @@ def test_the_quick_and_the_thorough_check_agree_on_numbers(value):
         return True
 
     assert accepts(quick) == accepts(thorough) == (-5 <= value <= 5)
-
-
-def test_a_signature_of_mlflow_becomes_a_contract():
-    signature = json.dumps(
-        [
-            {"type": "double", "name": "temp_c", "required": True},
-            {"type": "string", "name": "word", "required": False},
-        ]
-    )
-
-    contract = read_contract(signature, {"temp_c": [0, 5]})
-
-    assert contract.columns == (
-        Column(name="temp_c", kind="double", lowest=0, highest=5),
-        Column(name="word", kind="string", required=False),
-    )
-
-
-@pytest.mark.parametrize(
-    ("signature", "ranges", "words"),
-    [
-        ("{", None, "not a JSON list"),
-        (None, None, "not a JSON list"),
-        ("[1]", None, "not a JSON list"),
-        ("[]", None, "at least one"),
-        (
-            '[{"type": "double", "name": "a"}, {"type": "long", "name": "a"}]',
-            {},
-            "once",
-        ),
-        ('[{"type": "double"}]', None, "named columns"),
-        ('[{"type": "binary", "name": "a"}]', None, "named columns"),
-        ('[{"type": ["x"], "name": "a"}]', None, "named columns"),
-        ('[{"type": "double", "name": ["a"]}]', {}, "named columns"),
-        ('[{"type": "double", "name": "a"}]', [1, 2], "the ranges are"),
-        ('[{"type": "double", "name": "a"}]', {1: [0, 1], "b": 2}, "ranges for"),
-        ('[{"type": "tensor", "tensor-spec": {}}]', None, "pandas DataFrame"),
-        ('[{"type": "double", "name": "a"}]', {"b": [0, 1]}, r"ranges for \['b'\]"),
-        ('[{"type": "double", "name": "a"}]', {"a": [2, 1]}, "lowest and"),
-        ('[{"type": "double", "name": "a"}]', {"a": [0, float("nan")]}, "lowest and"),
-        ('[{"type": "string", "name": "a"}]', {"a": [0, 1]}, "lowest and"),
-        ('[{"type": "double", "name": "a"}]', {"a": "wide"}, "lowest and"),
-    ],
-)
-def test_a_signature_that_cannot_be_served_is_refused(signature, ranges, words):
-    with pytest.raises(ModelError, match=words):
-        read_contract(signature, ranges)

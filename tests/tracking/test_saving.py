@@ -25,7 +25,7 @@ from companion.terrace import (
     split_by_time,
     train_model,
 )
-from companion.tracking import allowed_ranges, save_model_folder
+from companion.tracking import Range, allowed_ranges, save_model_folder
 
 WEATHER = load_weather()
 SPLIT = split_by_time(
@@ -211,6 +211,18 @@ def test_a_model_without_a_name_or_version_is_refused(tmp_path, name, version):
         )
 
 
+def test_a_range_that_no_value_can_have_is_refused(tmp_path):
+    with pytest.raises(SettingError, match="not a range"):
+        save_model_folder(
+            MODEL,
+            tmp_path / "model",
+            name="m",
+            version="1",
+            features=SPLIT.train_features,
+            ranges=dict.fromkeys(SPLIT.train_features, (5.0, 4.0)),
+        )
+
+
 def test_ranges_for_other_columns_are_refused(tmp_path):
     with pytest.raises(SettingError, match="one for each of the columns"):
         save_model_folder(
@@ -254,7 +266,10 @@ class TestAllowedRanges:
 
         ranges = allowed_ranges(frame, limits={"rain": (0.0, 50.0)})
 
-        assert ranges == {"rain": [0.0, 50.0], "temperature": [-30.0, 50.0]}
+        assert ranges == {
+            "rain": Range(0.0, 50.0),
+            "temperature": Range(-30.0, 50.0),
+        }
 
     @pytest.mark.parametrize(
         "values",
@@ -268,10 +283,9 @@ class TestAllowedRanges:
     def test_what_was_seen_passes_to_the_last_digit(self, values, margin):
         frame = pd.DataFrame({"x": values})
 
-        [[low, high]] = allowed_ranges(frame, margin=margin).values()
+        (allowed,) = allowed_ranges(frame, margin=margin).values()
 
-        assert low <= min(values)
-        assert high >= max(values)
+        assert all(map(allowed.holds, values))
 
     def test_rounding_does_not_pass_a_limit(self):
         floor, ceiling = 0.1234567890126, 9.1234567890124
@@ -279,28 +293,28 @@ class TestAllowedRanges:
 
         ranges = allowed_ranges(frame, limits={"x": (floor, ceiling)})
 
-        assert ranges == {"x": [floor, ceiling]}
+        assert ranges == {"x": Range(floor, ceiling)}
 
     def test_bounds_are_written_without_the_noise_of_floats(self):
         """0.3 - 0.1 is 0.19999999999999998 to a computer."""
         frame = pd.DataFrame({"x": [0.1, 0.3]})
 
-        assert allowed_ranges(frame, margin=1.0) == {"x": [-0.1, 0.5]}
+        assert allowed_ranges(frame, margin=1.0) == {"x": Range(-0.1, 0.5)}
 
     @pytest.mark.parametrize(
-        ("value", "expected"), [(5, [2.5, 7.5]), (-8, [-12, -4]), (0, [-0.5, 0.5])]
+        ("value", "expected"), [(5, (2.5, 7.5)), (-8, (-12, -4)), (0, (-0.5, 0.5))]
     )
     def test_a_column_of_one_value_is_widened_by_its_size(self, value, expected):
         frame = pd.DataFrame({"x": [value] * 3})
 
-        assert allowed_ranges(frame) == {"x": expected}
+        assert allowed_ranges(frame) == {"x": Range(*expected)}
 
     def test_every_day_of_the_two_later_years_passes(self):
         ranges = allowed_ranges(SPLIT.train_features, limits=FEATURE_LIMITS)
 
         assert len(SPLIT.test_features) == 729
-        for name, (low, high) in ranges.items():
-            assert SPLIT.test_features[name].between(low, high).all(), name
+        for name, allowed in ranges.items():
+            assert SPLIT.test_features[name].map(allowed.holds).all(), name
 
     def test_a_record_day_passes_and_impossible_values_do_not(self):
         """Seattle's records: 42.2 °C in June 2021, -17.8 °C in January 1950.
@@ -309,17 +323,15 @@ class TestAllowedRanges:
         """
         ranges = allowed_ranges(SPLIT.train_features, limits=FEATURE_LIMITS)
 
-        low, high = ranges["temp_max_c"]
-        assert low <= 42.2 <= high
-        assert ranges["temp_min_c"][0] <= -17.8
+        assert ranges["temp_max_c"].holds(42.2)
+        assert ranges["temp_min_c"].holds(-17.8)
         for impossible in (285.4, 90.0, 1e12, -1e12):
-            assert not low <= impossible <= high, impossible
+            assert not ranges["temp_max_c"].holds(impossible), impossible
 
     def test_kelvin_is_refused_every_day_and_fahrenheit_on_most_summer_days(self):
         """Fahrenheit that could be Celsius passes a check of single rows."""
-        _, high = allowed_ranges(SPLIT.train_features, limits=FEATURE_LIMITS)[
-            "temp_max_c"
-        ]
+        ranges = allowed_ranges(SPLIT.train_features, limits=FEATURE_LIMITS)
+        high = ranges["temp_max_c"].highest
         celsius = SPLIT.test_features["temp_max_c"]
         summer = celsius[celsius.index.month.isin([6, 7, 8])]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from companion.contract.notes import CompanionNotes
 from companion.contract.refusals import RefusedError
 from companion.contract.rows import Contract
 from companion.contract.signature import read_contract
@@ -143,8 +144,8 @@ def _understand(folder: Path, conf: Mapping[str, Any]) -> ModelFolder:
             "it has no signature, so its inputs are not known. Save it again with "
             "`signature=infer_signature(inputs, outputs)`."
         )
-    notes = _notes(conf)
-    contract = read_contract(signature["inputs"], notes.get("ranges"))
+    notes = CompanionNotes.from_metadata(conf.get("metadata"))
+    contract = read_contract(signature["inputs"], notes.ranges)
     name, version = _name_and_version(folder, conf, notes)
     return ModelFolder(
         path=folder,
@@ -157,15 +158,8 @@ def _understand(folder: Path, conf: Mapping[str, Any]) -> ModelFolder:
     )
 
 
-def _notes(conf: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what `companion` noted in the folder; nothing for other models."""
-    metadata = conf.get("metadata")
-    notes = metadata.get("companion") if isinstance(metadata, dict) else None
-    return notes if isinstance(notes, dict) else {}
-
-
 def _name_and_version(
-    folder: Path, conf: Mapping[str, Any], notes: Mapping[str, Any]
+    folder: Path, conf: Mapping[str, Any], notes: CompanionNotes
 ) -> tuple[str, str]:
     registered: Any = {}
     try:
@@ -176,9 +170,9 @@ def _name_and_version(
         pass
     if not isinstance(registered, dict):
         registered = {}
-    name = notes.get("name") or registered.get("model_name") or folder.name
+    name = notes.name or registered.get("model_name") or folder.name
     version = (
-        notes.get("version")
+        notes.version
         or registered.get("model_version")
         or conf.get("model_id")
         or conf.get("model_uuid")

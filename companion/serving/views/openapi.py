@@ -190,8 +190,11 @@ def _schemas(folder: ModelFolder, max_rows: int) -> dict[str, Any]:
 
 def _column(column: Column) -> dict[str, Any]:
     schema: dict[str, Any] = dict(_TYPES[column.kind])
-    if column.lowest is not None:
-        schema |= {"minimum": column.lowest, "maximum": column.highest}
+    if column.allowed is not None:
+        schema |= {
+            "minimum": column.allowed.lowest,
+            "maximum": column.allowed.highest,
+        }
     if not column.required:
         schema["type"] = [schema["type"], "null"]
     return schema
