@@ -1,6 +1,7 @@
 """`companion serve`: put a model behind an API."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,20 +27,7 @@ __all__ = ["command"]
 @setting_option("max-body", type=click.IntRange(min=1), metavar="BYTES")
 @setting_option("log-failure", type=click.Choice(["refuse", "answer"]))
 @click.option("--access-log", is_flag=True, help="Print a line for each request.")
-def command(
-    *,
-    model: Path,
-    host: str,
-    port: int,
-    workers: int,
-    threads: int,
-    store: str,
-    journal: Path | None,
-    max_rows: int,
-    max_body: int,
-    log_failure: str,
-    access_log: bool,
-) -> None:
+def command(*, max_body: int, **options: Any) -> None:
     """Serve the model in the folder MODEL.
 
     MODEL is in MLflow's model format, the same that `mlflow models serve` takes.
@@ -51,20 +39,7 @@ def command(
     brings what waits in the journal into the store, and so does `companion ship`.
     """
     require_libraries("`companion serve`", "flask", "numpy", "yaml", extra="serving")
-    from companion.serving.run.server import ServerConfig, serve
+    from companion.serving.config import ServerConfig
+    from companion.serving.run.server import serve
 
-    serve(
-        ServerConfig(
-            model=model,
-            host=host,
-            port=port,
-            workers=workers,
-            threads=threads,
-            store=store,
-            journal=journal,
-            max_rows=max_rows,
-            max_body_bytes=max_body,
-            log_failure=log_failure,
-            access_log=access_log,
-        )
-    )
+    serve(ServerConfig(max_body_bytes=max_body, **options))

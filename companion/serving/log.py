@@ -2,16 +2,16 @@
 
 `companion.store` writes the journal; here is only what happens when it cannot
 be written. By default the answer is then refused, so that every answered
-prediction is in the log. Who would rather answer than log says so.
+prediction is in the log.
 """
 
 import logging
-import threading
 from collections.abc import Sequence
 
 from companion.errors import JournalError
 from companion.serving.http.problems import ProblemError
 from companion.store import Journal, Prediction
+from companion.store.journal.losses import LossCounter
 
 __all__ = ["PredictionLog"]
 
@@ -27,19 +27,18 @@ class PredictionLog:
         Where predictions are written.
     answer_without : bool, default=False
         Let answers through although they could not be logged, and count them.
-
-    Attributes
-    ----------
-    lost : int
-        Predictions that were answered and not logged since the process began.
     """
 
     def __init__(self, journal: Journal, *, answer_without: bool = False) -> None:
         self.journal = journal
-        self.lost = 0
         self._answer_without = answer_without
-        self._failing = False
-        self._lock = threading.Lock()
+        effect = "not logged" if answer_without else "refused"
+        self._losses = LossCounter(_logger, f"Predictions are {effect} from now on: %s")
+
+    @property
+    def lost(self) -> int:
+        """Predictions of this process that were answered and not logged."""
+        return self._losses.lost
 
     def write(self, predictions: Sequence[Prediction]) -> None:
         """Write the predictions of one request, all or none.
@@ -57,14 +56,16 @@ class PredictionLog:
         try:
             self.journal.append(predictions)
         except JournalError as err:
-            self._note_failure(err, len(predictions))
+            # What is refused was never answered, so nothing is lost.
+            n_lost = len(predictions) if self._answer_without else 0
+            self._losses.note_loss(err, n_lost)
             if not self._answer_without:
                 raise ProblemError(
                     "no-log",
                     "The prediction cannot be logged, so it is not given. Try again.",
                 ) from err
         else:
-            self._failing = False
+            self._losses.note_success()
 
     def probe(self) -> None:
         """Prove that the log can be written now.
@@ -75,13 +76,4 @@ class PredictionLog:
             If it cannot.
         """
         self.journal.probe()
-        self._failing = False
-
-    def _note_failure(self, err: JournalError, n_predictions: int) -> None:
-        with self._lock:
-            is_news, self._failing = not self._failing, True
-            if self._answer_without:
-                self.lost += n_predictions
-        if is_news:  # once an outage, not once a request
-            effect = "not logged" if self._answer_without else "refused"
-            _logger.error("Predictions are %s from now on: %s", effect, err)
+        self._losses.note_success()

@@ -9,11 +9,10 @@ import uuid
 import pytest
 
 from companion import __version__
-from companion.errors import SettingError
-from companion.serving import create_app
-from companion.serving.app import DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_ROWS
+from companion.serving import ServerConfig, create_app
 from companion.serving.http.problems import PROBLEM_TYPES
-from companion.settings import SETTINGS
+from companion.serving.models.routing import SingleModel
+from companion.serving.models.source import ModelSource
 from companion.store import ship
 
 ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
@@ -25,8 +24,20 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def client(rain_model, store):
-    return create_app(rain_model, store=store).test_client()
+def make_client(rain_model, store):
+    """Make a client of an application with some options."""
+
+    def make(**options):
+        return create_app(
+            ServerConfig(model=rain_model, store=store, **options)
+        ).test_client()
+
+    return make
+
+
+@pytest.fixture
+def client(make_client):
+    return make_client()
 
 
 def logged(tmp_path, store):
@@ -216,9 +227,8 @@ def test_the_usual_ways_to_write_the_content_type_are_taken(client):
         assert answer.status_code == 200
 
 
-def test_a_thousand_rows_are_the_most_unless_told_otherwise(rain_model, store):
-    usual = create_app(rain_model, store=store).test_client()
-    small = create_app(rain_model, store=store, max_rows=1).test_client()
+def test_a_thousand_rows_are_the_most_unless_told_otherwise(make_client):
+    usual, small = make_client(), make_client(max_rows=1)
 
     assert usual.post("/predict", json={"rows": [ROW] * 1000}).status_code == 200
     problem(usual.post("/predict", json={"rows": [ROW] * 1001}), "refused-rows")
@@ -241,7 +251,10 @@ def test_version_and_liveness(client):
 
 def test_a_missing_model_is_not_ready_until_it_is_there(rain_model, store, tmp_path):
     folder = tmp_path / "late"
-    client = create_app(folder, store=store).test_client()
+    client = create_app(
+        ServerConfig(model=folder, store=store),
+        router=SingleModel(ModelSource(folder, pause_s=0)),
+    ).test_client()
 
     answer = client.get("/health/ready")
     assert answer.status_code == 503
@@ -256,16 +269,8 @@ def test_a_missing_model_is_not_ready_until_it_is_there(rain_model, store, tmp_p
     assert client.get("/health/live").status_code == 200
 
     shutil.copytree(rain_model, folder)
-    assert wait_until_ready(client).json["reasons"] == []
+    assert client.get("/health/ready").json["reasons"] == []
     assert client.post("/predict", json={"rows": [ROW]}).status_code == 200
-
-
-def wait_until_ready(client):
-    deadline = time.monotonic() + 10
-    while (answer := client.get("/health/ready")).status_code != 200:
-        assert time.monotonic() < deadline, answer.text
-        time.sleep(0.05)
-    return answer
 
 
 @pytest.fixture
@@ -277,9 +282,9 @@ def blocked_journal(tmp_path):
 
 
 def test_an_answer_that_cannot_be_logged_is_not_given(
-    rain_model, store, blocked_journal, caplog
+    make_client, blocked_journal, caplog
 ):
-    client = create_app(rain_model, store=store, journal=blocked_journal).test_client()
+    client = make_client(journal=blocked_journal)
 
     with caplog.at_level(logging.ERROR, "companion.serving"):
         for _ in range(3):
@@ -297,11 +302,9 @@ def test_an_answer_that_cannot_be_logged_is_not_given(
 
 
 def test_answers_may_be_let_through_and_the_loss_is_counted(
-    rain_model, store, blocked_journal, caplog
+    make_client, blocked_journal, caplog
 ):
-    client = create_app(
-        rain_model, store=store, journal=blocked_journal, log_failure="answer"
-    ).test_client()
+    client = make_client(journal=blocked_journal, log_failure="answer")
 
     for _ in range(2):
         answer = client.post("/predict", json={"rows": [ROW, ROW]})
@@ -311,8 +314,8 @@ def test_answers_may_be_let_through_and_the_loss_is_counted(
     assert len(caplog.records) == 1
 
 
-def test_a_defect_is_logged_without_what_was_sent(client, monkeypatch, caplog):
-    from companion.serving.models.model import Model
+def test_a_bug_is_logged_without_what_was_sent(client, monkeypatch, caplog):
+    from companion.serving.models.engine import Model
 
     def fail(_model, rows):
         raise KeyError(rows)
@@ -332,7 +335,7 @@ def test_a_defect_is_logged_without_what_was_sent(client, monkeypatch, caplog):
 
 
 def test_a_model_that_fails_on_its_example_is_not_ready(client, monkeypatch):
-    from companion.serving.models.model import Model
+    from companion.serving.models.engine import Model
 
     client.get("/health/ready")
     monkeypatch.setattr(Model, "answer", lambda *_: 1 / 0)
@@ -343,23 +346,54 @@ def test_a_model_that_fails_on_its_example_is_not_ready(client, monkeypatch):
     assert "ZeroDivisionError" in answer.json["reasons"][0]
 
 
-@pytest.mark.parametrize(
-    "options", [{"log_failure": "ignore"}, {"max_rows": 0}, {"max_body_bytes": 0}]
-)
-def test_options_that_make_no_sense_are_refused(rain_model, store, options):
-    with pytest.raises(SettingError):
-        create_app(rain_model, store=store, **options)
-
-
-def test_the_answer_leaves_after_the_record_is_on_disk(rain_model, store, tmp_path):
+def test_the_answer_leaves_after_the_record_is_on_disk(client, tmp_path):
     """The journal's file holds the id before the client sees it."""
-    client = create_app(rain_model, store=store).test_client()
     answer = client.post("/predict", json={"rows": [ROW]})
 
     (file,) = (tmp_path / "log.db.journal").glob("*.jsonl")
     assert answer.json["predictions"][0]["id"] in file.read_text()
 
 
-def test_the_limits_are_the_same_from_python_and_from_the_command():
-    assert str(DEFAULT_MAX_ROWS) == SETTINGS["max-rows"].default
-    assert str(DEFAULT_MAX_BODY_BYTES) == SETTINGS["max-body"].default
+class Alternating:
+    """A router that sends each request to the next of two models."""
+
+    def __init__(self, *folders):
+        self.sources = [ModelSource(folder) for folder in folders]
+        self.asked = []
+
+    def choose(self, request_id):
+        self.asked.append(request_id)
+        return self.sources[len(self.asked) % 2]
+
+
+@pytest.fixture
+def two_models(rain_model, tmp_path):
+    """Another version beside the model, and the application of both."""
+    other = shutil.copytree(rain_model, tmp_path / "other")
+    text = (other / "MLmodel").read_text()
+    (other / "MLmodel").write_text(text.replace("version: '3'", "version: '4'"))
+    router = Alternating(rain_model, other)
+    config = ServerConfig(model=rain_model, store=f"sqlite:///{tmp_path / 'log.db'}")
+    return create_app(config, router=router).test_client(), router, other
+
+
+def test_a_router_may_send_each_request_to_another_model(two_models, tmp_path, store):
+    client, router, _ = two_models
+
+    bodies = [client.post("/predict", json={"rows": [ROW]}).json for _ in range(2)]
+
+    assert [body["model"]["version"] for body in bodies] == ["4", "3"]
+    assert [body["request_id"] for body in bodies] == router.asked
+    by_request = {r["request_id"]: r["model_version"] for r in logged(tmp_path, store)}
+    assert [by_request[request_id] for request_id in router.asked] == ["4", "3"]
+    assert client.get("/version").json["model"]["version"] == "3"
+
+
+def test_a_server_of_two_models_is_ready_when_both_are(two_models):
+    client, _, other = two_models
+    (other / "MLmodel").unlink()
+
+    answer = client.get("/health/ready")
+
+    assert answer.status_code == 503
+    assert [str(other) in reason for reason in answer.json["reasons"]] == [True]

@@ -3,8 +3,7 @@
 import pandas as pd
 import pytest
 
-from companion.serving import create_app
-from companion.serving.run.background import serve_in_background
+from companion.serving import ServerConfig, create_app, serve_in_background
 
 ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
 OTHER = {"rain_mm": 7.0, "temp_c": -4.5, "wind_ms": 6.25}
@@ -62,7 +61,7 @@ def theirs(rain_model):
 @pytest.fixture(scope="module")
 def ours(rain_model, tmp_path_factory):
     store = f"sqlite:///{tmp_path_factory.mktemp('log') / 'log.db'}"
-    return create_app(rain_model, store=store).test_client()
+    return create_app(ServerConfig(model=rain_model, store=store)).test_client()
 
 
 def ask_theirs(client, body):

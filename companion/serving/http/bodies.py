@@ -4,10 +4,65 @@ import base64
 import json
 from typing import Any
 
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+
 from companion.contract.refusals import name_of
 from companion.serving.http.problems import ProblemError
+from companion.serving.http.responses import JSON_TYPE
 
-__all__ = ["read_json", "write_mlflow"]
+__all__ = ["read_body", "read_json", "write_mlflow"]
+
+
+def read_body() -> object:
+    """Read the body of the request that is being answered.
+
+    Returns
+    -------
+    object
+        What its JSON holds.
+
+    Raises
+    ------
+    ProblemError
+        If it was not sent as JSON in UTF-8, or is not.
+    RequestEntityTooLarge
+        If it has more bytes than the application takes.
+    """
+    environ = request.environ
+    # The header as nearly every client writes it needs no parsing.
+    if environ.get("CONTENT_TYPE") != JSON_TYPE or "HTTP_CONTENT_ENCODING" in environ:
+        _check_content_type()
+    content = request.get_data(cache=False)
+    # Without a declared length, Werkzeug cuts a body that is too long: there is
+    # more to read after the limit.
+    limit = request.max_content_length or float("inf")
+    if (
+        request.content_length is None
+        and len(content) >= limit
+        and environ["wsgi.input"].read(1)
+    ):
+        raise RequestEntityTooLarge
+    return read_json(content)
+
+
+def _check_content_type() -> None:
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if (
+        request.mimetype == JSON_TYPE
+        and charset in ("utf-8", "utf8")
+        and encoding == "identity"
+    ):
+        return
+    given = request.headers.get("Content-Type")
+    kind = f"as {given[:80]!r}" if given else "without a content type"
+    packed = "" if encoding == "identity" else f", encoded as {encoding[:20]!r}"
+    raise ProblemError(
+        "wrong-content-type",
+        f"The body was sent {kind}{packed}; send it as {JSON_TYPE}, in "
+        "UTF-8 and not compressed.",
+    )
 
 
 def read_json(content: bytes) -> object:

@@ -3,9 +3,12 @@
 Each answer to rows, and each problem, carries the id of its request.
 """
 
+import json
 import logging
 import traceback
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -25,11 +28,13 @@ __all__ = [
     "current_request_id",
     "log_failure",
     "reply",
+    "reply_json",
     "reply_to_error",
 ]
 
 JSON_TYPE = "application/json"
 
+_ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _SLUGS = {404: "not-found", 405: "wrong-method", 413: "body-too-large"}
 
 _logger = logging.getLogger(__name__)
@@ -38,7 +43,7 @@ _logger = logging.getLogger(__name__)
 def reply(
     content: str | bytes, *, status: int = 200, request_id: str | None = None
 ) -> Response:
-    """Answer with JSON.
+    """Answer with what is JSON already.
 
     Parameters
     ----------
@@ -58,6 +63,26 @@ def reply(
     if request_id is not None:
         response.headers["X-Request-ID"] = request_id
     return response
+
+
+def reply_json(
+    content: Mapping[str, Any], *, status: int = 200, request_id: str | None = None
+) -> Response:
+    """Answer with an object, written as JSON.
+
+    Parameters
+    ----------
+    content : mapping
+        The object.
+    status, request_id
+        As for `reply`.
+
+    Returns
+    -------
+    flask.Response
+        The answer.
+    """
+    return reply(_ENCODE(content), status=status, request_id=request_id)
 
 
 def current_request_id() -> str:

@@ -2,28 +2,41 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from companion.errors import CompanionError
-from companion.serving.models.model import Model, load_model
+from companion.serving.http.problems import ProblemError
+from companion.serving.models.engine import Model
+from companion.serving.models.loading import load_model
 
 __all__ = ["ModelSource"]
 
-# Requests during an outage must not each read a broken folder again.
-_PAUSE_S = 1.0
-
 
 class ModelSource:
-    """Where a server gets its model from.
+    """Where a server gets a model from.
 
     Parameters
     ----------
     path : str or Path
         A folder in MLflow's model format.
+    pause_s : float, default=1
+        Seconds between two tries to load, so that requests during an outage do
+        not each read a broken folder again.
+    clock : callable, optional
+        Returns the time in seconds.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        pause_s: float = 1.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._path = Path(path)
+        self._pause_s = pause_s
+        self._clock = clock
         self._lock = threading.Lock()
         self._model: Model | None = None
         self._failure: CompanionError | None = None
@@ -40,22 +53,43 @@ class ModelSource:
         Raises
         ------
         ModelError, MissingExtraError
-            If it cannot be loaded. Within the next second the same error comes
-            back without another try.
+            If it cannot be loaded. During the pause the same error is raised
+            without another try.
         """
         model = self._model  # set once and never taken back: no lock to read it
         return self._load() if model is None else model
+
+    def get_for_client(self) -> Model:
+        """Return the model as `get` does, for a request.
+
+        Returns
+        -------
+        Model
+            Ready to answer.
+
+        Raises
+        ------
+        ProblemError
+            If it cannot be loaded. The problem does not say why: the reason
+            names folders of this machine, and is for those who run it.
+        """
+        try:
+            return self.get()
+        except CompanionError as err:
+            raise ProblemError(
+                "no-model", "The model cannot be used now. /health/ready says why."
+            ) from err
 
     def _load(self) -> Model:
         with self._lock:
             if self._model is not None:
                 return self._model
-            if self._failure is not None and time.monotonic() < self._next_try:
+            if self._failure is not None and self._clock() < self._next_try:
                 raise self._failure
             try:
                 self._model = load_model(self._path)
             except CompanionError as err:
                 self._failure = err
-                self._next_try = time.monotonic() + _PAUSE_S
+                self._next_try = self._clock() + self._pause_s
                 raise
             return self._model

@@ -19,7 +19,7 @@ __all__ = ["serve_in_background"]
 def serve_in_background(
     model: str | Path,
     *,
-    store: str = "sqlite:///companion.db",
+    store: str | None = None,
     port: int | None = None,
     options: Sequence[str] = (),
     timeout_s: float = 60.0,
@@ -30,8 +30,9 @@ def serve_in_background(
     ----------
     model : str or Path
         Folder in MLflow's model format.
-    store : str, default="sqlite:///companion.db"
-        SQLAlchemy address of the database that keeps the prediction log.
+    store : str, optional
+        SQLAlchemy address of the database that keeps the prediction log; by
+        default ``COMPANION_STORE``, and without that ``sqlite:///companion.db``.
     port : int, optional
         Port to listen on; by default one that is free.
     options : sequence of str, optional
@@ -52,14 +53,17 @@ def serve_in_background(
         it printed.
     """
     port = free_port() if port is None else port
-    words = ["serve", str(model), "--port", str(port), *options]
+    environ = dict(os.environ)
+    if store is not None:
+        # Not among the arguments, which everyone on the machine can read: the
+        # address may hold a password.
+        environ[SETTINGS["store"].variable] = store
+    arguments = ["serve", str(model), "--port", str(port), *options]
     return start_background(
         # -P: not a companion.py that happens to lie in the working folder.
-        [sys.executable, "-P", "-m", "companion", *words],
+        [sys.executable, "-P", "-m", "companion", *arguments],
         url=f"http://127.0.0.1:{port}",
         ready_path="/health/ready",
         timeout_s=timeout_s,
-        # Not among the words, which every user of the machine can read: the
-        # address may hold a password.
-        environ={**os.environ, SETTINGS["store"].variable: store},
+        environ=environ,
     )

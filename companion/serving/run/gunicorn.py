@@ -9,20 +9,19 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from companion.errors import CompanionError, ModelError
-from companion.serving.app import MODEL_SOURCE
+from companion.serving.app import create_app
+from companion.serving.config import ServerConfig
 from companion.serving.models.folder import ModelFolder
+from companion.serving.models.routing import make_router
 from companion.serving.run.shipper import ShipperProcess
 from companion.serving.run.worker import QuietLogger, Worker
-
-if TYPE_CHECKING:
-    from companion.serving.run.server import ServerConfig
 
 __all__ = ["FailureReport", "serve_with_gunicorn"]
 
@@ -35,7 +34,7 @@ _LONGEST_MESSAGE = 4096  # bytes, which a pipe takes in one piece
 
 
 def serve_with_gunicorn(
-    config: "ServerConfig",
+    config: ServerConfig,
     folder: ModelFolder,
     listener: socket.socket,
     shipper: ShipperProcess,
@@ -91,7 +90,7 @@ def _import_early(folder: ModelFolder) -> None:
 class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(
         self,
-        config: "ServerConfig",
+        config: ServerConfig,
         listener: socket.socket,
         shipper: ShipperProcess,
         greeting: str,
@@ -128,14 +127,15 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
                 self.cfg.set(name, value)
 
     def load(self) -> Any:
-        app = self._config.make_app()
+        router = make_router(self._config)
         try:
-            app.extensions[MODEL_SOURCE].get()
+            for source in router.sources:
+                source.get()
         except CompanionError as err:
             if self._must_load:
                 self._report.send(err)
                 sys.exit(0)
-        return app
+        return create_app(self._config, router=router)
 
     def raise_failure(self) -> None:
         """Raise what a worker reported, if one did."""

@@ -6,85 +6,16 @@ starts: the folder, the port, the address of the store and what it needs.
 
 import logging
 import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from companion.serving.config import ServerConfig
 from companion.serving.models.folder import ModelFolder, read_model_folder
 from companion.serving.run.shipper import ShipperProcess
-from companion.store import journal_folder
 from companion.store.sql.address import parse_store_url, public_name
 from companion.store.sql.database import Database
 from companion.system.extras import require_libraries
 from companion.system.ports import take_port
 
-if TYPE_CHECKING:
-    from flask import Flask
-
-__all__ = ["ServerConfig", "serve"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerConfig:
-    """What `companion serve` was asked for.
-
-    Attributes
-    ----------
-    model : Path
-        A folder in MLflow's model format.
-    host : str
-        Address to listen on.
-    port : int
-        Port to listen on; 0 takes one that is free.
-    workers : int
-        Processes that answer.
-    threads : int
-        Threads that answer, in each process.
-    store : str
-        SQLAlchemy address of the database that keeps the log.
-    journal : Path or None
-        Folder of the journal, where it is not the store's own.
-    max_rows : int
-        Most rows of one request.
-    max_body_bytes : int
-        Most bytes of one request's body.
-    log_failure : str
-        ``"refuse"`` or ``"answer"``: what to do with an answer that cannot be
-        logged.
-    access_log : bool
-        Write a line for each request, without its body.
-    """
-
-    model: Path
-    host: str
-    port: int
-    workers: int
-    threads: int
-    store: str
-    journal: Path | None
-    max_rows: int
-    max_body_bytes: int
-    log_failure: str
-    access_log: bool = False
-
-    def make_app(self) -> "Flask":
-        """Make the application.
-
-        Returns
-        -------
-        flask.Flask
-            As `companion.serving.create_app` makes it.
-        """
-        from companion.serving.app import create_app
-
-        return create_app(
-            self.model,
-            store=self.store,
-            journal=self.journal,
-            max_rows=self.max_rows,
-            max_body_bytes=self.max_body_bytes,
-            log_failure=self.log_failure,
-        )
+__all__ = ["serve"]
 
 
 def serve(config: ServerConfig) -> None:
@@ -109,7 +40,7 @@ def serve(config: ServerConfig) -> None:
         If the folder of the SQLite file is missing.
     """
     folder = read_model_folder(config.model)
-    journal = journal_folder(config.store, config.journal)
+    journal = config.journal_path
     Database(config.store).close()  # connects nowhere, but says what is missing
     runner = "waitress" if sys.platform == "win32" else "gunicorn"
     require_libraries("`companion serve`", runner, extra="serving")

@@ -2,20 +2,19 @@
 
 import signal
 import socket
-from typing import TYPE_CHECKING
 
 import click
 
+from companion.serving.app import create_app
+from companion.serving.config import ServerConfig
+from companion.serving.models.routing import make_router
 from companion.serving.run.shipper import ShipperProcess
-
-if TYPE_CHECKING:
-    from companion.serving.run.server import ServerConfig
 
 __all__ = ["serve_with_waitress"]
 
 
 def serve_with_waitress(
-    config: "ServerConfig",
+    config: ServerConfig,
     listener: socket.socket,
     shipper: ShipperProcess,
     greeting: str,
@@ -40,10 +39,10 @@ def serve_with_waitress(
     """
     import waitress
 
-    from companion.serving.app import MODEL_SOURCE
-
-    app = config.make_app()
-    app.extensions[MODEL_SOURCE].get()
+    router = make_router(config)
+    for source in router.sources:
+        source.get()
+    app = create_app(config, router=router)
     ctrl_break = getattr(signal, "SIGBREAK", None)
     if ctrl_break is not None:
         signal.signal(ctrl_break, signal.default_int_handler)

@@ -1,1 +1,1 @@
-"""The pages of the server."""
+"""The addresses of the server, one blueprint a job."""

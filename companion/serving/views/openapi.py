@@ -8,12 +8,16 @@ OpenAPI Initiative, "OpenAPI Specification 3.1.1", 2024.
 from collections.abc import Mapping
 from typing import Any
 
+from flask import Blueprint, Response
+
 from companion import __version__
 from companion.contract.columns import Column
 from companion.serving.http.problems import PROBLEM_TYPES
+from companion.serving.http.responses import reply_json
 from companion.serving.models.folder import ModelFolder
+from companion.serving.models.routing import Router
 
-__all__ = ["describe"]
+__all__ = ["describe", "openapi_views"]
 
 _TYPES: Mapping[str, Mapping[str, str]] = {
     "boolean": {"type": "boolean"},
@@ -29,6 +33,31 @@ _TYPES: Mapping[str, Mapping[str, str]] = {
 }
 _PROBLEM_STATUSES = ("400", "413", "415", "422", "500", "503")
 _SAMPLE_ID = "0b9e3c3e-5b1f-4d57-9a3b-0f8f6c1d2e4a"
+
+
+def openapi_views(router: Router, *, max_rows: int) -> Blueprint:
+    """Make the view that describes the server.
+
+    Parameters
+    ----------
+    router : Router
+        Its first model is described.
+    max_rows : int
+        Most rows of one request.
+
+    Returns
+    -------
+    flask.Blueprint
+        With `/openapi.json`.
+    """
+    views = Blueprint("openapi", __name__)
+
+    @views.get("/openapi.json")
+    def openapi() -> Response:
+        folder = router.sources[0].get_for_client().folder
+        return reply_json(describe(folder, max_rows=max_rows))
+
+    return views
 
 
 def describe(folder: ModelFolder, *, max_rows: int) -> dict[str, Any]:

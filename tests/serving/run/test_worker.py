@@ -20,7 +20,7 @@ HEAD = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 # As `companion serve`, with a client's time to stall as given.
 SERVE = """
 import sys
-from companion.serving import worker
+from companion.serving.run import worker
 from companion.cli import main
 worker.STALL_S = int(sys.argv[1])
 sys.exit(main(["serve", *sys.argv[2:]]))

@@ -5,16 +5,15 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from companion.contract.columns import Column
 from companion.contract.rows import Contract
-from companion.serving import create_app
+from companion.serving import ServerConfig, create_app
 from companion.serving.models.folder import ModelFolder
 from companion.serving.views.openapi import describe
 
 
 @pytest.fixture
 def client(rain_model, tmp_path):
-    return create_app(
-        rain_model, store=f"sqlite:///{tmp_path / 'log.db'}"
-    ).test_client()
+    store = f"sqlite:///{tmp_path / 'log.db'}"
+    return create_app(ServerConfig(model=rain_model, store=store)).test_client()
 
 
 def test_the_document_is_openapi_3_1_and_knows_every_address(client):

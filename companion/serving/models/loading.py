@@ -1,4 +1,4 @@
-"""A loaded model that answers rows.
+"""Loading a model, and trying it on its own example.
 
 A scikit-learn model saved as skops is loaded without MLflow, and gets NumPy
 arrays where it was trained on them: one row then takes a fraction of the time
@@ -6,94 +6,20 @@ that MLflow's own path takes. Every other model goes through `mlflow.pyfunc`.
 `companion.serving.models.folder` says what a folder must hold.
 """
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from companion.contract.refusals import Refusals, RefusedError, refuse
+from companion.contract.refusals import RefusedError
 from companion.errors import MissingExtraError, ModelError
+from companion.serving.models.engine import Model, Rows, check_numbers, find_picker
 from companion.serving.models.folder import ModelFolder, SkopsFile, read_model_folder
 from companion.serving.models.frames import array_type, make_frame
 from companion.system.extras import require_libraries
 
-__all__ = ["Answer", "Model", "load_model"]
-
-Rows = Sequence[tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model said to some rows.
-
-    Attributes
-    ----------
-    raw : object
-        What the model's method returned, as MLflow would pass it on.
-    numbers : list of float of length n_rows
-        One number for each row.
-    """
-
-    raw: Any
-    numbers: list[float]
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model that is ready to answer; `load_model` makes one.
-
-    Attributes
-    ----------
-    folder : ModelFolder
-        Where it comes from: name, version, contract, example.
-    """
-
-    folder: ModelFolder
-    _predict: Callable[[Rows], Any]
-    _pick: Callable[[Any], list[float]]
-
-    def answer(self, rows: Rows) -> Answer:
-        """Answer rows that the contract has checked.
-
-        Parameters
-        ----------
-        rows : sequence of tuple
-            Values in the order of the contract's columns.
-
-        Returns
-        -------
-        Answer
-            One value for each row, in the same order.
-
-        Raises
-        ------
-        RefusedError
-            If the model has no finite number for a row, or refuses the values,
-            such as a category that it never saw.
-        """
-        try:
-            raw = self._predict(rows)
-        except ValueError as err:
-            refuse(
-                "refused_by_model",
-                f"The model refuses the rows: {str(err).splitlines()[0][:200]}",
-                given=f"{len(rows)} rows",
-                expected="values that the model can use",
-            )
-        return Answer(raw, _numbers(self._pick(raw), len(rows)))
-
-    def try_example(self) -> None:
-        """Answer the folder's example, to prove that the model works.
-
-        Raises
-        ------
-        Exception
-            Whatever the model raises.
-        """
-        self.answer(self.folder.contract.check([self.folder.example]))
+__all__ = ["load_model"]
 
 
 def load_model(path: str | Path) -> Model:
@@ -119,7 +45,7 @@ def load_model(path: str | Path) -> Model:
     """
     folder = read_model_folder(path)
     try:
-        predict = _loader(folder)
+        predict = _load(folder)
         rows = folder.contract.check([folder.example])
         raw = predict(rows)
     except (ModelError, MissingExtraError):
@@ -131,9 +57,9 @@ def load_model(path: str | Path) -> Model:
             f"example: {type(err).__name__}: {_first_line(err)} Save it again with "
             "the libraries installed here and with `input_example=`."
         ) from err
-    pick = _picker(folder, raw)
+    pick = find_picker(folder, raw)
     try:
-        _numbers(pick(raw), len(rows))
+        check_numbers(pick(raw), len(rows))
     except RefusedError as err:
         raise ModelError(
             f"The model in {folder.path} does not answer its own example: {err}"
@@ -147,7 +73,7 @@ def _first_line(err: Exception) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def _loader(folder: ModelFolder) -> Callable[[Rows], Any]:
+def _load(folder: ModelFolder) -> Callable[[Rows], Any]:
     if folder.skops is None:
         return _load_with_mlflow(folder)
     return _load_skops(folder, folder.skops)
@@ -220,52 +146,3 @@ def _load_with_mlflow(folder: ModelFolder) -> Callable[[Rows], Any]:
     model = mlflow.pyfunc.load_model(str(folder.path))
     columns = folder.contract.columns
     return lambda rows: model.predict(make_frame(columns, rows))
-
-
-def _picker(folder: ModelFolder, raw: Any) -> Callable[[Any], list[float]]:
-    """Decide once how one number a row is taken out of what the model returns."""
-    array = _as_array(raw)
-    is_number = array.dtype.kind in "biuf"
-    if is_number and array.shape in ((1,), (1, 1)):
-        return lambda raw: _as_array(raw).ravel().tolist()
-    if is_number and array.shape == (1, 2) and folder.predict_fn == "predict_proba":
-        return lambda raw: _as_array(raw)[:, 1].tolist()
-    raise ModelError(
-        f"The model in {folder.path} answers one row by `{folder.predict_fn}` with "
-        f"{_described(array)}. Served are models that give one number a row: a "
-        "regressor, or a classifier of two classes saved with "
-        '`pyfunc_predict_fn="predict_proba"`.'
-    )
-
-
-def _as_array(raw: Any) -> np.ndarray[Any, Any]:
-    array: np.ndarray[Any, Any] = np.asarray(raw)
-    return array
-
-
-def _described(array: np.ndarray[Any, Any]) -> str:
-    what = "numbers" if array.dtype.kind in "biuf" else "values that are no numbers"
-    return f"{what} of shape {array.shape}"
-
-
-def _numbers(values: list[float], n_rows: int) -> list[float]:
-    """Return the values if there is a finite one for each row; else raise."""
-    if len(values) != n_rows or not all(map(math.isfinite, values)):
-        raise _no_number(values, n_rows)
-    return values
-
-
-def _no_number(values: Sequence[float], n_rows: int) -> Exception:
-    refusals = Refusals()
-    if len(values) != n_rows:
-        return ModelError(f"the model answered {n_rows} rows with {len(values)} values")
-    for number, value in enumerate(values):
-        if not math.isfinite(value):
-            refusals.add(
-                "refused_by_model",
-                f"The model has no finite answer for row {number}.",
-                row=number,
-                given=value,
-                expected="values that the model can use",
-            )
-    return refusals.error()

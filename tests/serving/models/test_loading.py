@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from companion.contract.refusals import RefusedError
 from companion.errors import ModelError
 from companion.serving.models.folder import read_model_folder
-from companion.serving.models.model import load_model
+from companion.serving.models.loading import load_model
 
 ROW = (2.5, 11.0, 3.0)
 # Stands for an environment with the extra `serving` alone.
@@ -27,10 +27,10 @@ class Missing:
         if name.split(".")[0] in ("mlflow", "pandas"):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Missing())
-from companion.serving import create_app
-app = create_app(sys.argv[1], store="sqlite:///" + sys.argv[2])
+from companion.serving import ServerConfig, create_app
+config = ServerConfig(model=sys.argv[1], store="sqlite:///" + sys.argv[2])
 row = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
-answer = app.test_client().post("/predict", json={"rows": [row]})
+answer = create_app(config).test_client().post("/predict", json={"rows": [row]})
 print(answer.json["predictions"][0]["value"])
 assert not {"mlflow", "pandas"} & set(sys.modules)
 """

@@ -1,0 +1,177 @@
+"""Asking a loaded model, and picking one number a row out of what it returns.
+
+`companion.serving.models.loading` loads it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from companion.contract.refusals import Refusals, refuse
+from companion.errors import ModelError
+from companion.serving.models.folder import ModelFolder
+
+__all__ = ["Answer", "Model", "Rows", "check_numbers", "find_picker"]
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answered to some rows.
+
+    Attributes
+    ----------
+    raw : object
+        What the model's method returned, as MLflow would pass it on.
+    numbers : list of float of length n_rows
+        One number for each row.
+    """
+
+    raw: Any
+    numbers: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that is ready to answer; `companion.serving.models.loading` makes one.
+
+    Attributes
+    ----------
+    folder : ModelFolder
+        Where it comes from: name, version, contract, example.
+    """
+
+    folder: ModelFolder
+    _predict: Callable[[Rows], Any]
+    _pick: Callable[[Any], list[float]]
+
+    def answer(self, rows: Rows) -> Answer:
+        """Answer rows that the contract has checked.
+
+        Parameters
+        ----------
+        rows : sequence of tuple
+            Values in the order of the contract's columns.
+
+        Returns
+        -------
+        Answer
+            One value for each row, in the same order.
+
+        Raises
+        ------
+        RefusedError
+            If the model has no finite number for a row, or refuses the values,
+            such as a category that it never saw.
+        """
+        try:
+            raw = self._predict(rows)
+        except ValueError as err:
+            refuse(
+                "refused_by_model",
+                f"The model refuses the rows: {str(err).splitlines()[0][:200]}",
+                given=f"{len(rows)} rows",
+                expected="values that the model can use",
+            )
+        return Answer(raw, check_numbers(self._pick(raw), len(rows)))
+
+    def try_example(self) -> None:
+        """Answer the folder's example, to prove that the model works.
+
+        Raises
+        ------
+        Exception
+            Whatever the model raises.
+        """
+        self.answer(self.folder.contract.check([self.folder.example]))
+
+
+def find_picker(folder: ModelFolder, raw: Any) -> Callable[[Any], list[float]]:
+    """Decide once how one number a row is taken out of what the model returns.
+
+    Parameters
+    ----------
+    folder : ModelFolder
+        What the model's folder says.
+    raw : object
+        What the model's method returned for one row.
+
+    Returns
+    -------
+    callable
+        Takes what the method returned; gives one number a row.
+
+    Raises
+    ------
+    ModelError
+        If the model does not give one number a row.
+    """
+    array = _as_array(raw)
+    is_number = array.dtype.kind in "biuf"
+    if is_number and array.shape in ((1,), (1, 1)):
+        return lambda raw: _as_array(raw).ravel().tolist()
+    if is_number and array.shape == (1, 2) and folder.predict_fn == "predict_proba":
+        return lambda raw: _as_array(raw)[:, 1].tolist()
+    raise ModelError(
+        f"The model in {folder.path} answers one row by `{folder.predict_fn}` with "
+        f"{_described(array)}. Served are models that give one number a row: a "
+        "regressor, or a classifier of two classes saved with "
+        '`pyfunc_predict_fn="predict_proba"`.'
+    )
+
+
+def _as_array(raw: Any) -> np.ndarray[Any, Any]:
+    array: np.ndarray[Any, Any] = np.asarray(raw)
+    return array
+
+
+def _described(array: np.ndarray[Any, Any]) -> str:
+    what = "numbers" if array.dtype.kind in "biuf" else "values that are no numbers"
+    return f"{what} of shape {array.shape}"
+
+
+def check_numbers(values: list[float], n_rows: int) -> list[float]:
+    """Check that there is a finite number for each row.
+
+    Parameters
+    ----------
+    values : list of float
+        What was taken out of the model's answer.
+    n_rows : int
+        How many rows the model was asked.
+
+    Returns
+    -------
+    list of float of length n_rows
+        The values as they are.
+
+    Raises
+    ------
+    ModelError
+        If their number is another.
+    RefusedError
+        If one is not finite.
+    """
+    if len(values) != n_rows or not all(map(math.isfinite, values)):
+        raise _no_number(values, n_rows)
+    return values
+
+
+def _no_number(values: Sequence[float], n_rows: int) -> Exception:
+    refusals = Refusals()
+    if len(values) != n_rows:
+        return ModelError(f"the model answered {n_rows} rows with {len(values)} values")
+    for number, value in enumerate(values):
+        if not math.isfinite(value):
+            refusals.add(
+                "refused_by_model",
+                f"The model has no finite answer for row {number}.",
+                row=number,
+                given=value,
+                expected="values that the model can use",
+            )
+    return refusals.error()

@@ -1,0 +1,71 @@
+"""Which model answers a request."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from companion.serving.config import ServerConfig
+from companion.serving.models.source import ModelSource
+
+__all__ = ["Router", "SingleModel", "make_router"]
+
+
+class Router(Protocol):
+    """Chooses among the models of a server.
+
+    Attributes
+    ----------
+    sources : sequence of ModelSource
+        Every model that may answer. The first is the one that `/version` and
+        `/openapi.json` describe; the server is ready when all of them are.
+    """
+
+    @property
+    def sources(self) -> Sequence[ModelSource]: ...  # noqa: D102 - see above
+
+    def choose(self, request_id: str) -> ModelSource:
+        """Choose the model for one request.
+
+        Parameters
+        ----------
+        request_id : str
+            Identity of the request, a random UUID.
+
+        Returns
+        -------
+        ModelSource
+            One of `sources`.
+        """
+        ...
+
+
+class SingleModel:
+    """The router of a server that has one model.
+
+    Parameters
+    ----------
+    source : ModelSource
+        Where it comes from.
+    """
+
+    def __init__(self, source: ModelSource) -> None:
+        self.sources = (source,)
+
+    def choose(self, request_id: str) -> ModelSource:  # noqa: ARG002 - the protocol's
+        """Return the one model, whatever the request."""
+        return self.sources[0]
+
+
+def make_router(config: ServerConfig) -> Router:
+    """Make the router that a configuration asks for.
+
+    Parameters
+    ----------
+    config : ServerConfig
+        What to serve.
+
+    Returns
+    -------
+    Router
+        Nothing is loaded yet.
+    """
+    return SingleModel(ModelSource(config.model))

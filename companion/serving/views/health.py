@@ -1,0 +1,80 @@
+"""Health pages: is the process alive, can it answer and log, which model is it."""
+
+import platform
+
+from flask import Blueprint, Response
+
+from companion import __version__
+from companion.errors import CompanionError
+from companion.serving.http.responses import reply, reply_json
+from companion.serving.log import PredictionLog
+from companion.serving.models.routing import Router
+
+__all__ = ["health_views"]
+
+
+def health_views(router: Router, log: PredictionLog) -> Blueprint:
+    """Make the views for those who run the server, and for load balancers.
+
+    Parameters
+    ----------
+    router : Router
+        Knows the models.
+    log : PredictionLog
+        Must be writable for the server to be ready.
+
+    Returns
+    -------
+    flask.Blueprint
+        With `/health/live`, `/health/ready`, `/ping`, `/health`, `/version`.
+    """
+    views = Blueprint("health", __name__)
+
+    @views.get("/health/live")
+    def live() -> Response:
+        return reply_json({"live": True})
+
+    @views.get("/health/ready")
+    def ready() -> Response:
+        reasons = []
+        for source in router.sources:
+            try:
+                source.get().try_example()
+            except Exception as err:  # noqa: BLE001 - whatever it raises, it is not ready
+                reasons.append(_reason(err))
+        try:
+            log.probe()
+        except CompanionError as err:
+            reasons.append(str(err))
+        content = {
+            "ready": not reasons,
+            "reasons": reasons,
+            "lost_predictions": log.lost,
+        }
+        return reply_json(content, status=503 if reasons else 200)
+
+    # MLflow's clients and SageMaker ask here.
+    @views.get("/ping")
+    @views.get("/health")
+    def ping() -> Response:
+        for source in router.sources:
+            source.get_for_client()
+        return reply("\n")
+
+    @views.get("/version")
+    def version() -> Response:
+        folder = router.sources[0].get_for_client().folder
+        content = {
+            "companion": __version__,
+            "python": platform.python_version(),
+            "model": {"name": folder.name, "version": folder.version},
+        }
+        return reply_json(content)
+
+    return views
+
+
+def _reason(err: Exception) -> str:
+    if isinstance(err, CompanionError):
+        return str(err)
+    return f"The model does not answer its own example: {type(err).__name__}."
