@@ -184,8 +184,8 @@ def _write(path: Path, body: object) -> Path:
 
 def _ratio(peer: str, ratio: float, goal: float) -> str:
     verdict = "reached" if ratio >= goal else "MISSED"
-    goal_words = f"(goal: at least {goal:g}, {verdict})"
-    return f"  companion serve : {peer} = {ratio:.2f}  {goal_words}"
+    goal_text = f"(goal: at least {goal:g}, {verdict})"
+    return f"  companion serve : {peer} = {ratio:.2f}  {goal_text}"
 
 
 def _say(line: str) -> None:

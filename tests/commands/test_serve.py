@@ -12,14 +12,14 @@ OPTIONS += ("max-rows", "max-body", "log-failure")
 def test_help_names_each_option_with_its_variable_and_default(capsys):
     assert main(["serve", "--help"]) == 0
 
-    words = " ".join(capsys.readouterr().out.split())
-    assert "Example: companion serve" in words
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Example: companion serve" in shown
     for name in OPTIONS:
         setting = SETTINGS[name]
-        assert f"--{name}" in words
-        assert setting.variable in words
+        assert f"--{name}" in shown
+        assert setting.variable in shown
         if setting.default is not None:
-            assert f"default: {setting.default}" in words
+            assert f"default: {setting.default}" in shown
 
 
 def test_a_folder_that_is_missing_is_one_sentence(capsys, tmp_path):
@@ -31,7 +31,7 @@ def test_a_folder_that_is_missing_is_one_sentence(capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         [],
         ["m", "--port", "70000"],
@@ -41,8 +41,8 @@ def test_a_folder_that_is_missing_is_one_sentence(capsys, tmp_path):
         ["m", "--log-failure", "shrug"],
     ],
 )
-def test_words_that_make_no_sense_are_refused_by_name(capsys, words):
-    assert main(["serve", *words]) == 2
+def test_arguments_that_make_no_sense_are_refused_by_name(capsys, arguments):
+    assert main(["serve", *arguments]) == 2
 
     assert "Usage: companion serve" in capsys.readouterr().err
 
@@ -50,9 +50,9 @@ def test_words_that_make_no_sense_are_refused_by_name(capsys, words):
 def test_a_store_that_is_no_database_is_refused_before_anything_starts(
     capsys, rain_model
 ):
-    words = ["serve", str(rain_model), "--store", "mysql://u:secret@host/x"]
+    arguments = ["serve", str(rain_model), "--store", "mysql://u:secret@host/x"]
 
-    assert main([*words, "--port", str(free_port())]) == 1
+    assert main([*arguments, "--port", str(free_port())]) == 1
 
     said = capsys.readouterr()
     assert "SQLite or PostgreSQL" in said.err

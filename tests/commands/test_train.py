@@ -115,7 +115,7 @@ def test_an_interval_that_holds_zero_leaves_open_which_is_cheaper(
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("arguments", "expected"),
     [
         (["--out", "there"], "there exists already"),
         (["--out", "new", "--data", "nowhere.csv"], "there is no file nowhere.csv"),
@@ -124,12 +124,12 @@ def test_an_interval_that_holds_zero_leaves_open_which_is_cheaper(
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
-    tmp_path, monkeypatch, capsys, words, expected
+    tmp_path, monkeypatch, capsys, arguments, expected
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there").mkdir()
 
-    code = main(["train", *words])
+    code = main(["train", *arguments])
 
     captured = capsys.readouterr()
     error = captured.err.splitlines()[-1]

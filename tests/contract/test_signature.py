@@ -25,7 +25,7 @@ def test_a_signature_of_mlflow_becomes_a_contract():
 
 
 @pytest.mark.parametrize(
-    ("signature", "ranges", "words"),
+    ("signature", "ranges", "message"),
     [
         ("{", None, "not a JSON list"),
         (None, None, "not a JSON list"),
@@ -50,6 +50,6 @@ def test_a_signature_of_mlflow_becomes_a_contract():
         ('[{"type": "integer", "name": "a"}]', {"a": Range(0, 2**31)}, "lowest and"),
     ],
 )
-def test_a_signature_that_cannot_be_served_is_refused(signature, ranges, words):
-    with pytest.raises(ModelError, match=words):
+def test_a_signature_that_cannot_be_served_is_refused(signature, ranges, message):
+    with pytest.raises(ModelError, match=message):
         read_contract(signature, ranges)

@@ -9,13 +9,13 @@ import pytest
 
 
 class Processes:
-    """The processes that have a word in their command line or environment.
+    """The processes that have a text in their command line or environment.
 
     One of them may be left out: the one that started the others.
     """
 
-    def __init__(self, word: str, *, but: int | None = None) -> None:
-        self._word = word.encode()
+    def __init__(self, text: str, *, but: int | None = None) -> None:
+        self._text = text.encode()
         self._left_out = {os.getpid(), but}
 
     def alive(self) -> dict[int, str]:
@@ -29,7 +29,7 @@ class Processes:
                 continue
             pid = int(folder.name)
             # A process that has ended and waits for its parent has no command.
-            if command and self._word in command + environ:
+            if command and self._text in command + environ:
                 found[pid] = command.replace(b"\0", b" ").decode()
         return {pid: found[pid] for pid in found.keys() - self._left_out}
 

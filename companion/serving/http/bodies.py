@@ -1,4 +1,4 @@
-"""Reading a request's body as JSON, and writing an answer as JSON."""
+"""Reading a request's body as JSON, and writing an answer as MLflow does."""
 
 import base64
 import json
@@ -85,7 +85,7 @@ def read_json(content: bytes) -> object:
     ------
     ProblemError
         If it is not JSON in UTF-8, or an object has a member twice, of which
-        one would be lost without a word.
+        one would be lost silently.
     """
     try:
         return _parse(content.decode("utf-8-sig"))

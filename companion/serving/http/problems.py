@@ -1,4 +1,4 @@
-"""Everything that the server says instead of an answer, as RFC 9457 problems.
+"""What the server sends instead of an answer: RFC 9457 problems.
 
 Each type of problem has an anchor on the book's page of errors, which says what
 to do about it. MLflow's clients read `error_code` and `message`, so a problem
@@ -41,9 +41,9 @@ class ProblemType:
     status : int
         HTTP status.
     title : str
-        What it is, in a few words that never change.
+        What it is, in a short text that never changes.
     error_code : str
-        MLflow's word for it.
+        The code that MLflow uses for it.
     """
 
     slug: str
@@ -67,7 +67,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         ("body-too-large", 413, "The body is too large", "BAD_REQUEST"),
         ("wrong-content-type", 415, "The body must be sent as JSON", "BAD_REQUEST"),
         ("refused-rows", 422, "The rows cannot be used", "INVALID_PARAMETER_VALUE"),
-        ("internal", 500, "The server has a defect", "INTERNAL_ERROR"),
+        ("internal", 500, "The server has a bug", "INTERNAL_ERROR"),
         ("no-model", 503, "The model cannot be used", "TEMPORARILY_UNAVAILABLE"),
         ("no-log", 503, "The log cannot be written", "TEMPORARILY_UNAVAILABLE"),
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["array_type", "make_frame"]
 
-# MLflow's types in NumPy's words.
+# MLflow's types as NumPy's.
 _DTYPES = {
     "boolean": np.dtype("bool"),
     "integer": np.dtype("int32"),

@@ -27,8 +27,8 @@ __all__ = ["FailureReport", "serve_with_gunicorn"]
 
 _KEEP_ALIVE_S = 15
 _GRACEFUL_S = 30
-# A worker that does not move for this long is replaced; loading a large model
-# is no reason.
+# A worker that hangs for this long is replaced; loading a large model must not
+# count as hanging.
 _TIMEOUT_S = 120
 _LONGEST_MESSAGE = 4096  # bytes, which a pipe takes in one piece
 
@@ -155,7 +155,7 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
 
 
 class FailureReport:
-    """Why a worker cannot load the model: one sentence, from it to its arbiter.
+    """A pipe that carries one error message from a worker to its arbiter.
 
     Made in the arbiter, before it forks.
     """
@@ -184,7 +184,7 @@ class FailureReport:
         Raises
         ------
         ModelError
-            With the worker's sentence.
+            With the worker's message.
         """
         try:
             message = os.read(self._read_end, _LONGEST_MESSAGE)

@@ -1,9 +1,9 @@
-"""gunicorn's worker of threads, firm with clients that stall or send rubbish.
+"""gunicorn's worker with threads, made robust against stalling and broken clients.
 
 What differs from plain gunicorn: a client that stops in the middle of a request
-gives its thread back after a while; one that has sent nothing takes none; none
-of them delays the end of the server; and what is no HTTP is refused as every
-other problem is, without a word of it in the log.
+loses its thread after a while; one that has sent nothing takes none; none of
+them delays the shutdown; and what is not HTTP gets a problem as its answer, and
+its content is not logged.
 """
 
 import contextlib
@@ -34,17 +34,17 @@ __all__ = ["STALL_S", "QuietLogger", "Worker"]
 # running requests have at the end of the server.
 STALL_S = 20
 _ENDING_POLL_S = 0.2
-# At the end, who has just connected may still be about to send.
+# During the shutdown, a client that has just connected may be about to send.
 _ENDING_SILENCE_S = 1.0
 
 _logger = logging.getLogger(__name__)
 
 
 class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's log, without a traceback for each client that stalls."""
+    """gunicorn's logger, without a traceback for each client that stalls."""
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Log an exception; a time that ran out is only information.
+        """Log an exception; a timeout is only information.
 
         Parameters
         ----------
@@ -58,16 +58,16 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's worker, ending as soon as the running requests are answered.
+    """gunicorn's worker, which ends as soon as the running requests are answered.
 
-    gunicorn 26 waits for clients that only hold their connection, for half a
-    minute; and when its arbiter was killed it goes on to answer them.
+    gunicorn 26 waits half a minute for clients that only hold their connection,
+    and goes on to answer them when its arbiter was killed.
     """
 
     _end_of_silence: float | None = None
 
     def is_parent_alive(self) -> bool:
-        """Tell whether the arbiter is there; if not, begin to end.
+        """Tell whether the arbiter is alive; if not, start the shutdown.
 
         Returns
         -------
@@ -104,7 +104,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.poller.register(conn.sock, EVENT_READ, callback)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for something to do; at the end, for running requests only.
+        """Wait for something to do; during the shutdown for running requests only.
 
         Parameters
         ----------
@@ -136,7 +136,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         addr: Any,  # noqa: ARG002 - gunicorn's signature
         exc: Exception,
     ) -> None:
-        """Answer what never became a request of the application.
+        """Answer a client whose request never reached the application.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         request_id = str(uuid.uuid4())
         if isinstance(exc, ParseException):
             error = ProblemError("bad-request", _reason(exc))
-            # In the words of the log: the class says what, the id which.
+            # As in every entry of the log: the class says what, the id which.
             _logger.warning("%s in request %s", type(exc).__name__, request_id)
         else:
             error = ProblemError("internal", "The server failed. See its log.")

@@ -161,7 +161,7 @@ def test_a_row_without_a_finite_answer_is_refused_and_named(
 
 
 @pytest.mark.parametrize(
-    ("labels", "predict_fn", "words"),
+    ("labels", "predict_fn", "message"),
     [
         ([0, 1, 2, 1], "predict_proba", r"numbers of shape \(1, 3\)"),
         (["dry", "rain", "dry", "rain"], "predict", "values that are no numbers"),
@@ -169,13 +169,13 @@ def test_a_row_without_a_finite_answer_is_refused_and_named(
     ],
 )
 def test_a_model_without_one_number_a_row_is_refused_at_load(
-    save_sklearn_model, tmp_path, labels, predict_fn, words
+    save_sklearn_model, tmp_path, labels, predict_fn, message
 ):
     x = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0]})
     model = LogisticRegression().fit(x.to_numpy(), labels)
     folder = save_sklearn_model(model, tmp_path / "m", x, pyfunc_predict_fn=predict_fn)
 
-    with pytest.raises(ModelError, match=words):
+    with pytest.raises(ModelError, match=message):
         load_model(folder)
 
 
@@ -239,7 +239,7 @@ def example_with(value):
 
 
 @pytest.mark.parametrize(
-    ("damage", "words"),
+    ("damage", "message"),
     [
         (lambda folder: (folder / "MLmodel").unlink(), "no file MLmodel"),
         (write("MLmodel", "a: ]"), "not YAML at line 1"),
@@ -270,10 +270,12 @@ def example_with(value):
         ),
     ],
 )
-def test_a_broken_folder_is_refused_with_its_path_and_the_reason(copied, damage, words):
+def test_a_broken_folder_is_refused_with_its_path_and_the_reason(
+    copied, damage, message
+):
     damage(copied)
 
-    with pytest.raises(ModelError, match=words) as caught:
+    with pytest.raises(ModelError, match=message) as caught:
         load_model(copied)
 
     assert str(copied) in str(caught.value)

@@ -44,9 +44,9 @@ for _ in sys.stdin:
 class Starter:
     """Starts servers, one after the other."""
 
-    def __init__(self, *words):
+    def __init__(self, *arguments):
         self._process = subprocess.Popen(
-            [sys.executable, "-c", STARTER, *words],
+            [sys.executable, "-c", STARTER, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -110,11 +110,11 @@ def test_each_answered_id_is_in_the_table_once_after_twenty_kills(
     rounds = chance.sample(ROUNDS, len(ROUNDS))
     store = f"sqlite:///{tmp_path / 'log.db'}"
     port = free_port()
-    words = [str(rain_model), "--store", store, "--port", str(port)]
+    arguments = [str(rain_model), "--store", store, "--port", str(port)]
     answered_in_rounds = []
     arbiter = None
 
-    with Starter(*words) as starter:
+    with Starter(*arguments) as starter:
         processes = processes_with(store, but=starter.pid)
         with Clients(port) as clients:
             for who in rounds:

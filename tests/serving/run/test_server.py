@@ -174,9 +174,9 @@ def test_a_new_server_ships_what_a_killed_one_left(
     assert logged_ids(tmp_path) == [answered]
 
 
-def run_serve(*words):
+def run_serve(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "companion", "serve", *map(str, words)],
+        [sys.executable, "-m", "companion", "serve", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=60,

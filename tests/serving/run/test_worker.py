@@ -15,7 +15,7 @@ from companion.errors import ModelError
 from companion.serving.run.gunicorn import FailureReport
 from companion.system import free_port, start_background
 
-WORD = "hunter2"  # stands for a password
+SECRET = "hunter2"  # stands for a password
 HEAD = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 # As `companion serve`, with a client's time to stall as given.
 SERVE = """
@@ -31,10 +31,10 @@ THREADS = 2
 @contextmanager
 def running(model, folder, *, stall_s=20):
     port = free_port()
-    words = [model, "--port", port, "--threads", THREADS]
-    words += ["--store", f"sqlite:///{folder / 'log.db'}"]
+    arguments = [model, "--port", port, "--threads", THREADS]
+    arguments += ["--store", f"sqlite:///{folder / 'log.db'}"]
     server = start_background(
-        [sys.executable, "-c", SERVE, str(stall_s), *map(str, words)],
+        [sys.executable, "-c", SERVE, str(stall_s), *map(str, arguments)],
         url=f"http://127.0.0.1:{port}",
         ready_path="/health/ready",
     )
@@ -134,15 +134,15 @@ def test_who_has_just_connected_may_still_send_at_the_end(server):
     assert read_all(connection).startswith(b"HTTP/1.1 200")
 
 
-def test_what_is_no_http_gets_a_problem_and_leaves_no_word_in_the_log(impatient):
+def test_what_is_no_http_gets_a_problem_and_is_not_logged(impatient):
     for rubbish in (
-        f"{HEAD}Content-Length: {WORD}\r\n\r\n",
+        f"{HEAD}Content-Length: {SECRET}\r\n\r\n",
         f"{HEAD}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        f"{HEAD}X-Key: {WORD * 2000}\r\n\r\n",
-        f"{HEAD}Expect: {WORD}\r\nContent-Length: 2\r\n\r\n{{}}",
-        f"{HEAD}Transfer-Encoding: {WORD}\r\n\r\n",
-        f"GET /?key={WORD * 2000} HTTP/1.1\r\n\r\n",
-        f"{WORD}\r\n\r\n",
+        f"{HEAD}X-Key: {SECRET * 2000}\r\n\r\n",
+        f"{HEAD}Expect: {SECRET}\r\nContent-Length: 2\r\n\r\n{{}}",
+        f"{HEAD}Transfer-Encoding: {SECRET}\r\n\r\n",
+        f"GET /?key={SECRET * 2000} HTTP/1.1\r\n\r\n",
+        f"{SECRET}\r\n\r\n",
     ):
         head, _, body = read_all(send(impatient, rubbish)).partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
@@ -153,10 +153,10 @@ def test_what_is_no_http_gets_a_problem_and_leaves_no_word_in_the_log(impatient)
         assert problem["type"].endswith("#problem-bad-request")
         request_id = problem["instance"].removeprefix("urn:uuid:")
         assert f"X-Request-ID: {request_id}" in lines
-        assert WORD not in body.decode()
+        assert SECRET not in body.decode()
 
     assert request_id in impatient.output()
-    assert WORD not in impatient.output()
+    assert SECRET not in impatient.output()
 
 
 @pytest.mark.parametrize("arbiter_lives", [True, False])
