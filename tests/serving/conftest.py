@@ -1,11 +1,32 @@
-"""Looking at the processes of a real server."""
+"""Real servers, and a look at their processes."""
 
+import json
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from companion.system import BackgroundProcess, free_port, start_background
+
+# `companion serve` with some constants of its modules changed.
+_SERVE = """
+import importlib, json, sys
+from companion.cli import main
+for name, value in json.loads(sys.argv[1]).items():
+    module, _, constant = name.rpartition(".")
+    setattr(importlib.import_module(module), constant, value)
+sys.exit(main(["serve", *sys.argv[2:]]))
+"""
+_CONSTANTS = {
+    "shipper_pause_s": "companion.serving.run.shipper._PAUSE_S",
+    "stall_s": "companion.serving.run.worker.STALL_S",
+    "gunicorn_wait_s": "gunicorn.workers.gthread.DEFAULT_WORKER_DATA_TIMEOUT",
+}
 
 
 class Processes:
@@ -62,3 +83,36 @@ def processes_with() -> Callable[[str], Processes]:
     if not Path("/proc/self/environ").exists():
         pytest.skip("reads the list of processes from /proc, as on Linux")
     return Processes
+
+
+@pytest.fixture(scope="session")
+def serve_with(rain_model: Path) -> Callable[..., Any]:
+    """Run a real server of two threads, with other pauses than the usual ones."""
+
+    @contextmanager
+    def serve(folder: Path, **pauses: float) -> Iterator[BackgroundProcess]:
+        port = free_port()
+        constants = {_CONSTANTS[name]: value for name, value in pauses.items()}
+        arguments = [str(rain_model), "--port", str(port), "--threads", "2"]
+        arguments += ["--store", f"sqlite:///{folder / 'log.db'}"]
+        server = start_background(
+            [sys.executable, "-c", _SERVE, json.dumps(constants), *arguments],
+            url=f"http://127.0.0.1:{port}",
+            ready_path="/health/ready",
+        )
+        try:
+            yield server
+        finally:
+            server.kill()
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def shared_server(
+    serve_with: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BackgroundProcess]:
+    """A server for tests that do not end it; it waits for clients a second only."""
+    folder = tmp_path_factory.mktemp("shared")
+    with serve_with(folder, stall_s=1, gunicorn_wait_s=1.0) as server:
+        yield server

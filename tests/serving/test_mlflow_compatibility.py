@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from companion.serving import ServerConfig, create_app, serve_in_background
+from companion.serving import ServerConfig, create_app
 
 ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
 OTHER = {"rain_mm": 7.0, "temp_c": -4.5, "wind_ms": 6.25}
@@ -99,23 +99,20 @@ def test_ping_says_the_same(theirs, ours):
     assert ours.get("/ping").text == theirs.get("/ping").text
 
 
-def test_mlflow_s_own_client_needs_no_change(rain_model, tmp_path):
+def test_mlflow_s_own_client_needs_no_change(shared_server):
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from mlflow.pyfunc.scoring_server.client import ScoringServerClient
 
-    with serve_in_background(
-        rain_model, store=f"sqlite:///{tmp_path / 'log.db'}"
-    ) as server:
-        client = ScoringServerClient("127.0.0.1", server.url.rpartition(":")[2])
-        client.wait_server_ready(timeout=5)
-        answer = client.invoke(pd.DataFrame([ROW, OTHER]))
-        frame = answer.get_predictions()
-        version = client.get_version()
-        with pytest.raises(Exception, match="error code 422"):
-            client.invoke(pd.DataFrame([{"rain_mm": 1.0}]))
+    client = ScoringServerClient("127.0.0.1", shared_server.url.rpartition(":")[2])
+    client.wait_server_ready(timeout=5)
+    answer = client.invoke(pd.DataFrame([ROW, OTHER]))
+    frame = answer.get_predictions()
+    version = client.get_version()
+    with pytest.raises(Exception, match="error code 422"):
+        client.invoke(pd.DataFrame([{"rain_mm": 1.0}]))
 
     assert frame.shape == (2, 2)
     assert frame.sum(axis=1).tolist() == pytest.approx([1.0, 1.0])

@@ -84,6 +84,9 @@ def test_the_end_lets_running_requests_finish_and_leaves_nothing(
     server = start("--workers", "2")
     answered = post(server.url)["predictions"][0]["id"]
     running = half_a_request(server.url)
+    held = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    held.request("GET", "/health/live")
+    assert held.getresponse().read() == b'{"live":true}'
 
     if how == "SIGTERM":
         os.kill(server.pid, signal.SIGTERM)
@@ -94,7 +97,9 @@ def test_the_end_lets_running_requests_finish_and_leaves_nothing(
     last = read_all(running)
 
     assert last.startswith(b"HTTP/1.1 200")
-    processes_with(store).wait_until_gone()
+    # For a client that only holds its connection gunicorn waits 15 seconds or more.
+    processes_with(store).wait_until_gone(10)
+    held.close()
     assert server.stop() == 0
     last_id = json.loads(last.partition(b"\r\n\r\n")[2])["predictions"][0]["id"]
     assert set(logged_ids(tmp_path)) == {answered, last_id}
@@ -102,26 +107,12 @@ def test_the_end_lets_running_requests_finish_and_leaves_nothing(
     assert "Traceback" not in server.output()
 
 
-def test_a_client_that_only_holds_its_connection_delays_nothing(start):
-    server = start()
-    connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
-    connection.request("GET", "/health/live")
-    assert connection.getresponse().read() == b'{"live":true}'
+def test_it_says_where_it_listens_and_how_to_stop_it(shared_server):
+    said = shared_server.output()
 
-    began = time.monotonic()
-    code = server.stop()
-
-    connection.close()
-    assert code == 0
-    assert time.monotonic() - began < 10  # gunicorn alone: 15 to 30 seconds
-
-
-def test_it_says_where_it_listens_and_how_to_stop_it(start, store):
-    server = start()
-    server.stop()
-
-    said = server.output()
-    assert f"Serving rain, version 3, on {server.url}" in said
+    assert f"Serving rain, version 3, on {shared_server.url}" in said
+    store = shared_server.command[-1]
+    assert store.startswith("sqlite:///")
     assert store in said
     assert "Ctrl-C" in said
 
@@ -139,25 +130,23 @@ def test_what_a_killed_arbiter_leaves_ends_by_itself_and_is_in_the_log(
 
 
 def test_a_killed_worker_and_a_killed_shipper_are_replaced(
-    start, store, tmp_path, processes_with
+    serve_with, store, tmp_path, processes_with
 ):
-    server = start()
     processes = processes_with(store)
-    (worker,) = processes.workers(server.pid)
-    shipper = processes.shipper(server.pid)
-    time.sleep(5)  # a shipper that ends sooner is not started again at once
+    with serve_with(tmp_path, shipper_pause_s=0.1) as server:
+        (worker,) = processes.workers(server.pid)
+        shipper = processes.shipper(server.pid)
 
-    os.kill(worker, signal.SIGKILL)
-    os.kill(shipper, signal.SIGKILL)
-    answered = post(server.url)["predictions"][0]["id"]
+        os.kill(worker, signal.SIGKILL)
+        os.kill(shipper, signal.SIGKILL)
+        answered = post(server.url)["predictions"][0]["id"]
 
-    deadline = time.monotonic() + 20
-    while not (
-        (tmp_path / "log.db").exists() and answered in set(logged_ids(tmp_path))
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert processes.shipper(server.pid) != shipper
+        deadline = time.monotonic() + 20
+        while count_waiting(store):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert answered in logged_ids(tmp_path)
+        assert processes.shipper(server.pid) != shipper
 
 
 def test_a_new_server_ships_what_a_killed_one_left(

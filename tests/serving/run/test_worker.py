@@ -4,56 +4,18 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 import urllib.request
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 
 import pytest
 
 from companion.errors import ModelError
 from companion.serving.run.gunicorn import FailureReport
-from companion.system import free_port, start_background
 
-SECRET = "hunter2"  # stands for a password
+PASSWORD = "hunter2"  # noqa: S105 - it opens nothing
 HEAD = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-# As `companion serve`, with a client's time to stall as given.
-SERVE = """
-import sys
-from companion.serving.run import worker
-from companion.cli import main
-worker.STALL_S = int(sys.argv[1])
-sys.exit(main(["serve", *sys.argv[2:]]))
-"""
-THREADS = 2
-
-
-@contextmanager
-def running(model, folder, *, stall_s=20):
-    port = free_port()
-    arguments = [model, "--port", port, "--threads", THREADS]
-    arguments += ["--store", f"sqlite:///{folder / 'log.db'}"]
-    server = start_background(
-        [sys.executable, "-c", SERVE, str(stall_s), *map(str, arguments)],
-        url=f"http://127.0.0.1:{port}",
-        ready_path="/health/ready",
-    )
-    try:
-        yield server
-    finally:
-        server.kill()
-
-
-@pytest.fixture
-def server(rain_model, tmp_path):
-    with running(rain_model, tmp_path) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def impatient(rain_model, tmp_path_factory):
-    with running(rain_model, tmp_path_factory.mktemp("log"), stall_s=1) as server:
-        yield server
+THREADS = 2  # of each server here
 
 
 def connect(server):
@@ -82,13 +44,14 @@ def seconds_until_alive(server):
     return time.monotonic() - began
 
 
-def test_clients_that_stall_in_a_body_give_their_threads_back(impatient):
+def test_clients_that_stall_in_a_body_give_their_threads_back(shared_server):
     stalled = [
-        send(impatient, f"{HEAD}Content-Length: 100\r\n\r\n{{") for _ in range(THREADS)
+        send(shared_server, f"{HEAD}Content-Length: 100\r\n\r\n{{")
+        for _ in range(THREADS)
     ]
     time.sleep(0.3)
 
-    assert seconds_until_alive(impatient) < 8
+    assert seconds_until_alive(shared_server) < 8
 
     for connection in stalled:
         head, _, body = read_all(connection).partition(b"\r\n\r\n")
@@ -96,55 +59,53 @@ def test_clients_that_stall_in_a_body_give_their_threads_back(impatient):
         assert json.loads(body)["type"].endswith("#problem-bad-request")
 
 
-def test_clients_that_stall_in_a_head_are_let_go_without_a_traceback(impatient):
-    stalled = [send(impatient, HEAD) for _ in range(THREADS)]
+def test_clients_that_stall_in_a_head_are_let_go_without_a_traceback(shared_server):
+    stalled = [send(shared_server, HEAD) for _ in range(THREADS)]
     time.sleep(0.3)
 
-    assert seconds_until_alive(impatient) < 8
+    assert seconds_until_alive(shared_server) < 8
 
     assert [read_all(connection) for connection in stalled] == [b""] * THREADS
-    assert "Traceback" not in impatient.output()
+    assert "Traceback" not in shared_server.output()
 
 
-def test_a_connection_that_says_nothing_takes_no_thread_and_delays_no_end(server):
-    """gunicorn's own worker waits for five seconds first, each in a thread."""
-    with ExitStack() as stack:
+def test_silent_connections_take_no_thread_and_do_not_delay_the_shutdown(
+    serve_with, tmp_path
+):
+    """gunicorn's own worker waits for each in a thread first, for five seconds."""
+    with serve_with(tmp_path, gunicorn_wait_s=2.0) as server, ExitStack() as stack:
         for _ in range(2 * THREADS):
             stack.enter_context(connect(server))
         assert seconds_until_alive(server) < 2
-        time.sleep(6)
+        time.sleep(2.5)
         stack.enter_context(connect(server))
+        latest = connect(server)
+        time.sleep(0.3)
 
         began = time.monotonic()
         os.kill(server.pid, signal.SIGTERM)
+        time.sleep(0.3)
+        latest.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = read_all(latest)
         code = server.stop()
 
+    # A client that has just connected may still send.
+    assert answer.startswith(b"HTTP/1.1 200")
     assert code == 0
     assert time.monotonic() - began < 5
 
 
-def test_who_has_just_connected_may_still_send_at_the_end(server):
-    connection = connect(server)
-    time.sleep(0.3)
-
-    os.kill(server.pid, signal.SIGTERM)
-    time.sleep(0.3)
-    connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-
-    assert read_all(connection).startswith(b"HTTP/1.1 200")
-
-
-def test_what_is_no_http_gets_a_problem_and_is_not_logged(impatient):
+def test_what_is_not_http_gets_a_problem_and_is_not_logged(shared_server):
     for rubbish in (
-        f"{HEAD}Content-Length: {SECRET}\r\n\r\n",
+        f"{HEAD}Content-Length: {PASSWORD}\r\n\r\n",
         f"{HEAD}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        f"{HEAD}X-Key: {SECRET * 2000}\r\n\r\n",
-        f"{HEAD}Expect: {SECRET}\r\nContent-Length: 2\r\n\r\n{{}}",
-        f"{HEAD}Transfer-Encoding: {SECRET}\r\n\r\n",
-        f"GET /?key={SECRET * 2000} HTTP/1.1\r\n\r\n",
-        f"{SECRET}\r\n\r\n",
+        f"{HEAD}X-Key: {PASSWORD * 2000}\r\n\r\n",
+        f"{HEAD}Expect: {PASSWORD}\r\nContent-Length: 2\r\n\r\n{{}}",
+        f"{HEAD}Transfer-Encoding: {PASSWORD}\r\n\r\n",
+        f"GET /?key={PASSWORD * 2000} HTTP/1.1\r\n\r\n",
+        f"{PASSWORD}\r\n\r\n",
     ):
-        head, _, body = read_all(send(impatient, rubbish)).partition(b"\r\n\r\n")
+        head, _, body = read_all(send(shared_server, rubbish)).partition(b"\r\n\r\n")
         lines = head.decode().split("\r\n")
         assert lines[0].startswith("HTTP/1.1 400 ")
         assert "Content-Type: application/problem+json" in lines
@@ -153,10 +114,10 @@ def test_what_is_no_http_gets_a_problem_and_is_not_logged(impatient):
         assert problem["type"].endswith("#problem-bad-request")
         request_id = problem["instance"].removeprefix("urn:uuid:")
         assert f"X-Request-ID: {request_id}" in lines
-        assert SECRET not in body.decode()
+        assert PASSWORD not in body.decode()
 
-    assert request_id in impatient.output()
-    assert SECRET not in impatient.output()
+    assert request_id in shared_server.output()
+    assert PASSWORD not in shared_server.output()
 
 
 @pytest.mark.parametrize("arbiter_lives", [True, False])
