@@ -33,6 +33,10 @@ QUIET = {
     "MLFLOW_MODEL_CATALOG_URI": "",
 }
 
+# Packages with an upper bound in pyproject.toml, because we use their internals,
+# and the tests that notice when these change.
+BOUNDED = {"gunicorn": "tests/serving/run", "langchain-openai": "tests/llm/client"}
+
 # What repo2docker 2026.4 has installed before it reads our .binder/ folder.
 BINDER_BASE = (
     "ipykernel==7.0.1",
@@ -170,7 +174,7 @@ def binder(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def newest(session: nox.Session) -> None:
-    """Run tests and book with the newest versions that pyproject.toml allows."""
+    """Run tests and book with the newest versions; say which bounds can rise."""
     session.env.update(quiet_environment())
     session.install("--upgrade", "-e", ".[all]", "--group", "dev")
     fetch_weights(session)
@@ -178,6 +182,7 @@ def newest(session: nox.Session) -> None:
     shutil.rmtree(BUILD / "newest", ignore_errors=True)
     flags = ["-W", "-n", "--keep-going", "--path-output", str(BUILD / "newest")]
     session.run("jupyter-book", "build", ".", *flags)
+    try_beyond_bounds(session)
 
 
 @nox.session(default=False)
@@ -260,6 +265,28 @@ def quiet_environment() -> dict[str, str]:
 def fetch_weights(session: nox.Session) -> None:
     """Have the language model in the user's cache; quick when it is there."""
     session.run("companion", "llm", "fetch")
+
+
+def try_beyond_bounds(session: nox.Session) -> None:
+    """Say of each package in BOUNDED whether its newest release passes our tests."""
+    for name, tests in BOUNDED.items():
+        allowed = installed_version(session, name)
+        session.install("--upgrade", name)
+        newest = installed_version(session, name)
+        if newest == allowed:
+            continue
+        try:
+            session.run("pytest", tests)
+        except nox.command.CommandFailed:
+            session.warn(f"{name} {newest} breaks {tests}: its bound must stay.")
+        else:
+            session.warn(f"{name} {newest} passes {tests}: its bound can rise.")
+
+
+def installed_version(session: nox.Session, name: str) -> str:
+    """Return the version of a package in the session's environment."""
+    code = f"import importlib.metadata; print(importlib.metadata.version({name!r}))"
+    return str(session.run("python", "-c", code, silent=True)).strip()
 
 
 def environment_digest() -> str:
