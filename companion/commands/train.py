@@ -57,7 +57,7 @@ def command(out: Path, data: Path | None, test_year: int, model_version: str) ->
         *("mlflow", "numpy", "pandas", "sklearn", "skops"),
         extra="tracking",
     )
-    _tell("Reading the weather and training …")
+    _report("Reading the weather and training …")
     from companion.terrace import (
         FEATURE_LIMITS,
         compare_costs,
@@ -80,7 +80,7 @@ def command(out: Path, data: Path | None, test_year: int, model_version: str) ->
         test_end=f"{test_year:04d}-12-31",
     )
     model = train_model(split.train_features, split.train_target)
-    _tell("Saving it with MLflow, which takes a few seconds to load …")
+    _report("Saving it with MLflow, which takes a few seconds to load …")
     folder = save_model_folder(
         model,
         out,
@@ -97,12 +97,12 @@ def command(out: Path, data: Path | None, test_year: int, model_version: str) ->
         f"judged on the {len(rained)} days of {test_year}:\n"
     )
     click.echo(_format_table(evaluate(rained, said), evaluate(rained, naive)))
-    click.echo(f"\n{_word_difference(compare_costs(rained, said, naive))}")
+    click.echo(f"\n{_describe_difference(compare_costs(rained, said, naive))}")
     click.echo(f"Saved as {folder}.")
     click.echo(f"\nNext: companion serve {shlex.quote(str(out))}")
 
 
-def _tell(text: str) -> None:
+def _report(text: str) -> None:
     click.echo(text, err=True)
 
 
@@ -132,7 +132,7 @@ def _format_table(model: "Evaluation", naive: "Evaluation") -> str:
     )
 
 
-def _word_difference(difference: "Interval") -> str:
+def _describe_difference(difference: "Interval") -> str:
     more_or_less = "more" if difference.mean > 0 else "less"
     sentence = (
         f"A day costs {abs(difference.mean):.1f} EUR {more_or_less} with the model "

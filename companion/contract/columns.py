@@ -1,4 +1,4 @@
-"""One column of a model's inputs: which values it accepts, and why not others.
+"""One column of a model's inputs: which values it accepts, and why it refuses others.
 
 Pure functions of values as Python's JSON parser gives them. The types are
 MLflow's; `companion.contract.signature` reads them from a model folder, and

@@ -1,4 +1,4 @@
-"""What is wrong with the content of a request, collected entry by entry.
+"""Collects what is wrong with the content of a request.
 
 An entry names the row, the column, what was given and what was expected, so
 that the sender can fix the request without asking. `companion.serving.http.problems`
@@ -8,7 +8,7 @@ sends the entries.
 import math
 from typing import Any, NoReturn
 
-__all__ = ["MAX_ENTRIES", "Entry", "Refusals", "RefusedError", "name_of", "refuse"]
+__all__ = ["MAX_ENTRIES", "Entry", "Refusals", "RefusedError", "quote_name", "refuse"]
 
 Entry = dict[str, Any]
 
@@ -121,7 +121,7 @@ def refuse(reason: str, detail: str, *, given: object, expected: str) -> NoRetur
     raise refusals.error()
 
 
-def name_of(column: str) -> str:
+def quote_name(column: str) -> str:
     """Quote a column's name, shortened where a sender made it absurdly long.
 
     Parameters
@@ -136,7 +136,7 @@ def name_of(column: str) -> str:
 
     Examples
     --------
-    >>> name_of("wind_ms")
+    >>> quote_name("wind_ms")
     '"wind_ms"'
     """
     return f'"{_shortened(column)}"'
@@ -156,6 +156,6 @@ def _as_json(given: object) -> object:
         return f"a list of {len(given)} values"
     if isinstance(given, float) and not math.isfinite(given):
         return "NaN" if math.isnan(given) else f"{'-' * (given < 0)}Infinity"
-    if isinstance(given, int) and abs(given) >= 2**63:  # many readers stop here
+    if isinstance(given, int) and abs(given) >= 2**63:  # too large for many readers
         return f"a whole number of {given.bit_length()} bits"
     return given

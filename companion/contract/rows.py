@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from companion.contract.columns import Column, Row
-from companion.contract.refusals import Refusals, RefusedError, name_of
+from companion.contract.refusals import Refusals, RefusedError, quote_name
 
 __all__ = ["Contract"]
 
@@ -118,7 +118,7 @@ class Contract:
                 continue
             refusals.add(
                 "unknown",
-                f"Row {number} has the column {name_of(name)}, which the model "
+                f"Row {number} has the column {quote_name(name)}, which the model "
                 f"does not know.{_hint(name, missing)}",
                 row=number,
                 column=name,
@@ -134,7 +134,7 @@ def _read(column: Column, number: int, row: Row, refusals: Refusals) -> Any:
         if column.required:
             refusals.add(
                 "null" if name in row else "missing",
-                f"Row {number} has no value for the column {name_of(name)}.",
+                f"Row {number} has no value for the column {quote_name(name)}.",
                 row=number,
                 column=name,
                 given=None,
@@ -146,7 +146,7 @@ def _read(column: Column, number: int, row: Row, refusals: Refusals) -> Any:
         reason, what = complaint
         refusals.add(
             reason,
-            f"In row {number}, the column {name_of(name)} {what}.",
+            f"In row {number}, the column {quote_name(name)} {what}.",
             row=number,
             column=name,
             given=given,
@@ -169,7 +169,7 @@ def _wrong_number_of_rows(given: int, max_rows: int) -> RefusedError:
 
 def _hint(name: str, missing: Iterable[str]) -> str:
     close = difflib.get_close_matches(name[:80], missing, n=1)
-    return f" Did you mean {name_of(close[0])}?" if close else ""
+    return f" Did you mean {quote_name(close[0])}?" if close else ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,9 +1,9 @@
 """Save a fitted model as a folder that our server and MLflow's both serve.
 
 The folder is MLflow's model format: the model as skops (no pickle, so loading
-it runs no code of strangers), a signature with named columns, an example of
+it runs no foreign code), a signature with named columns, an example of
 the input, and what `companion serve` needs on top: name, version, and the
-range in which each input can be believed. Introduced in Lab 1.
+range in which each input is plausible. Introduced in Lab 1.
 """
 
 import logging
@@ -39,7 +39,7 @@ def allowed_ranges(
     margin: float = 0.5,
     limits: Mapping[str, tuple[float, float]] | None = None,
 ) -> dict[str, Range]:
-    """Work out between which values an input of the model can be believed.
+    """Work out between which values an input of the model is plausible.
 
     A record must pass, an impossible value or a wrong unit must not. So the
     range seen in training is made wider on both sides, yet not wider than
@@ -213,7 +213,7 @@ def _write(
     answer = getattr(model, predict_fn)(example.to_numpy())
     with _quiet_log("mlflow"), warnings.catch_warnings():
         # MLflow tries the example as a frame; that the model was fitted on bare
-        # numbers is on purpose (see `train_model`) and no news to the reader.
+        # numbers is on purpose (see `train_model`).
         warnings.filterwarnings("ignore", "X has feature names", UserWarning)
         # MLflow 3.17 compares column names in a way that pandas 3.1 deprecates.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -233,7 +233,7 @@ def _write(
 
 @contextmanager
 def _quiet_log(name: str) -> Iterator[None]:
-    # MLflow remarks on a missing pip, as in every environment made by uv.
+    # MLflow warns of a missing pip, as in every environment made by uv.
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)

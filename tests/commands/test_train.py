@@ -108,7 +108,7 @@ def test_an_interval_that_holds_zero_leaves_open_which_is_cheaper(
 ):
     interval = Interval(mean=(low + high) / 2, low=low, high=high, level=0.95)
 
-    sentence = train._word_difference(interval)
+    sentence = train._describe_difference(interval)
 
     assert f"EUR {word} with the model" in sentence
     assert ("do not tell which is cheaper" in sentence) == open_question

@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from companion.contract.refusals import name_of
+from companion.contract.refusals import quote_name
 from companion.serving.http.problems import ProblemError
 from companion.serving.http.responses import JSON_TYPE
 
@@ -30,7 +30,7 @@ def read_body() -> object:
         If it has more bytes than the application takes.
     """
     environ = request.environ
-    # The header as nearly every client writes it needs no parsing.
+    # Nearly every client writes the header like this; it needs no parsing.
     if environ.get("CONTENT_TYPE") != JSON_TYPE or "HTTP_CONTENT_ENCODING" in environ:
         _check_content_type()
     content = request.get_data(cache=False)
@@ -117,7 +117,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
         twice = next(name for name in members if names.count(name) > 1)
         raise ProblemError(
             "broken-json",
-            f"An object of the body has the member {name_of(twice)} more than once.",
+            f"An object of the body has the member {quote_name(twice)} more than once.",
         )
     return members
 
@@ -143,7 +143,7 @@ _DECODE_ANY_NUMBER = json.JSONDecoder(
 def _hint(content: bytes) -> str:
     if not content.strip():
         return " It is empty."
-    if b"\0" in content:  # UTF-16 and UTF-32 without a mark at the beginning
+    if b"\0" in content:  # UTF-16 or UTF-32 without a byte order mark
         return " It has zero bytes; send it in UTF-8."
     return ""
 

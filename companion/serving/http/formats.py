@@ -1,4 +1,4 @@
-"""The shapes in which a request may give its rows.
+"""The formats in which a request may give its rows.
 
 `/predict` takes ``{"rows": [...]}``; `/invocations` takes what MLflow's scoring
 server takes as JSON, so that its clients need no change. Both end as one list

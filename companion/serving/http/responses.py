@@ -1,4 +1,4 @@
-"""Answers as HTTP: JSON where all is well, an RFC 9457 problem where it is not.
+"""HTTP responses: JSON for an answer, an RFC 9457 problem for an error.
 
 Each answer to rows, and each problem, carries the id of its request.
 """
@@ -43,7 +43,7 @@ _logger = logging.getLogger(__name__)
 def reply(
     content: str | bytes, *, status: int = 200, request_id: str | None = None
 ) -> Response:
-    """Answer with what is JSON already.
+    """Make a response of JSON text.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def reply(
     status : int, default=200
         HTTP status.
     request_id : str, optional
-        The request's id, where the answer shall carry it.
+        The request's id, if the answer is to carry it.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def reply(
 def reply_json(
     content: Mapping[str, Any], *, status: int = 200, request_id: str | None = None
 ) -> Response:
-    """Answer with an object, written as JSON.
+    """Make a response of an object, written as JSON.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def reply_to_error(err: Exception) -> Response:
     Parameters
     ----------
     err : Exception
-        Why there is no answer. What is no fault of the request is logged, with
-        the request's id and without what it sent.
+        Why there is no answer. A failure of the server is logged, with the
+        request's id and without what it sent.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def reply_to_error(err: Exception) -> Response:
 
 
 def log_failure(err: Exception, request_id: str) -> None:
-    """Log that the server failed: where, and never with what.
+    """Log where the server failed, without the values it worked on.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from companion.serving.http.formats import rows_of_invocation
 
 __all__ = ["ModelFolder", "SkopsFile", "read_model_folder"]
 
-# The C parser where PyYAML was built with it, ten times quicker.
+# The C parser is ten times quicker, where PyYAML was built with it.
 _YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _EXAMPLES = ("serving_input_example.json", "input_example.json")
 
@@ -46,7 +46,7 @@ class SkopsFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFolder:
-    """What can be known of a model before it is loaded.
+    """What is known of a model before it is loaded.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ def read_model_folder(path: str | Path) -> ModelFolder:
     folder = Path(path).expanduser().absolute()
     conf = _read_conf(folder)
     try:
-        return _understand(folder, conf)
+        return _parse(folder, conf)
     except ModelError as err:
         raise ModelError(f"The model in {folder} cannot be served: {err}") from err
 
@@ -130,7 +130,7 @@ def _read_conf(folder: Path) -> Mapping[str, Any]:
     return conf
 
 
-def _understand(folder: Path, conf: Mapping[str, Any]) -> ModelFolder:
+def _parse(folder: Path, conf: Mapping[str, Any]) -> ModelFolder:
     flavors = conf.get("flavors")
     pyfunc = flavors.get("python_function") if isinstance(flavors, dict) else None
     if not isinstance(flavors, dict) or not isinstance(pyfunc, dict):

@@ -1,7 +1,7 @@
 """Run the application under gunicorn: workers, signals, and the shipper.
 
 What differs from plain gunicorn: Ctrl-C lets running requests finish, as
-SIGTERM does; a model that cannot be loaded ends the server with one sentence;
+SIGTERM does; a model that cannot be loaded ends the server with one message;
 and the arbiter looks after the shipper as it does after its workers.
 """
 
@@ -67,8 +67,8 @@ def serve_with_gunicorn(
     try:
         _Arbiter(application).run()
     except SystemExit as end:
-        # A worker is a fork that ends by the same exception, and what follows
-        # is the arbiter's alone.
+        # A worker is a fork that ends by the same exception; only the arbiter may
+        # go on below.
         if os.getpid() != arbiter or end.code:
             raise
     finally:
@@ -144,11 +144,11 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
     def _note_worker(self, _arbiter: Arbiter, worker: Any) -> None:
         self._is_first = worker.age == 1
         # A worker that takes a dead one's place serves 503 until the model is
-        # back; only at the start is a broken model a reason to end.
+        # back; a broken model ends the server only at its start.
         self._must_load = worker.age <= self._config.workers
 
     def _greet(self, _worker: Any) -> None:
-        # Ctrl-C reaches the workers too; it is the arbiter that tells them.
+        # Ctrl-C reaches the workers too, but the arbiter tells them when to end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if self._is_first:
             click.echo(self._greeting)

@@ -1,4 +1,4 @@
-"""The one child of a server that brings its journal into the database."""
+"""The child process of a server that ships its journal into the database."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ class ShipperProcess:
     """`companion ship --follow` as a child that ends with its server.
 
     The child reads a pipe whose other end the server and its workers hold. The
-    kernel closes that end when the last of them has gone, in whatever way; the
+    kernel closes that end when the last of them has ended, however it did; the
     child then ships what is left and ends.
 
     Parameters
@@ -36,8 +36,8 @@ class ShipperProcess:
     """
 
     def __init__(self, store: str, journal: Path) -> None:
-        # Not as arguments, which every user of the machine can read: the address
-        # may hold a password.
+        # Not as arguments, which everyone on the machine can read: the address may
+        # hold a password.
         self._environ = {
             **os.environ,
             SETTINGS["store"].variable: store,
@@ -59,7 +59,7 @@ class ShipperProcess:
             self._close_pipe()
         self._started = now
         self._process = subprocess.Popen(
-            # -P: a file companion.py in the working folder is not what is meant.
+            # -P: not a companion.py that happens to lie in the working folder.
             [sys.executable, "-P", "-m", "companion", "ship", *_OPTIONS],
             env=self._environ,
             stdin=subprocess.PIPE,

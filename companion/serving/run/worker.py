@@ -31,7 +31,7 @@ from companion.serving.http.responses import log_failure
 __all__ = ["STALL_S", "QuietLogger", "Worker"]
 
 # A phone may lose its network for several seconds. It is less than the time that
-# running requests have at the end of the server.
+# running requests have during a shutdown.
 STALL_S = 20
 _ENDING_POLL_S = 0.2
 # During the shutdown, a client that has just connected may be about to send.
