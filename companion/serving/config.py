@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from companion.errors import SettingError
 from companion.settings import SETTINGS, resolve_setting, resolve_store
@@ -85,9 +84,10 @@ class ServerConfig:
 
     def __post_init__(self) -> None:
         for name in ("workers", "threads", "max_rows", "max_body_bytes"):
-            value: Any = getattr(self, name)
-            if value < 1:
+            if (value := getattr(self, name)) < 1:
                 raise SettingError(f"{name} is {value}; it must be at least 1.")
+        if not 0 <= self.port <= 65535:
+            raise SettingError(f"port is {self.port}; expected 0 to 65535.")
         if self.log_failure not in ("refuse", "answer"):
             raise SettingError(
                 f"log_failure is {self.log_failure!r}; expected 'refuse' or 'answer'."

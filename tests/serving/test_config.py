@@ -45,6 +45,7 @@ def test_what_is_given_wins_over_the_environment_and_that_over_the_default(envir
         {"log_failure": "ignore"},
         {"max_rows": 0},
         {"max_body_bytes": 0},
+        {"port": 70000},
         {"workers": 0},
         {"threads": -1},
     ],
