@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from companion.contract.refusals import Refusals, refuse
+from companion.contract.refusals import Refusals, RefusedError, refuse
 from companion.errors import ModelError
 from companion.serving.models.folder import ModelFolder
 
-__all__ = ["Answer", "Model", "Rows", "check_numbers", "find_picker"]
+__all__ = ["Answer", "Model", "Rows", "make_model"]
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -37,7 +37,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that is ready to answer; `companion.serving.models.loading` makes one.
+    """A model that is ready to answer; `make_model` makes one.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Model:
                 given=f"{len(rows)} rows",
                 expected="values that the model can use",
             )
-        return Answer(raw, check_numbers(self._pick(raw), len(rows)))
+        return Answer(raw, _check_numbers(self._pick(raw), len(rows)))
 
     def try_example(self) -> None:
         """Answer the folder's example, to prove that the model works.
@@ -90,26 +90,42 @@ class Model:
         self.answer(self.folder.contract.check([self.folder.example]))
 
 
-def find_picker(folder: ModelFolder, raw: Any) -> Callable[[Any], list[float]]:
-    """Decide once how one number a row is taken out of what the model returns.
+def make_model(
+    folder: ModelFolder, predict: Callable[[Rows], Any], example: Any
+) -> Model:
+    """Make a model of a method that has answered one row.
 
     Parameters
     ----------
     folder : ModelFolder
         What the model's folder says.
-    raw : object
-        What the model's method returned for one row.
+    predict : callable
+        Answers rows.
+    example : object
+        What it returned for the folder's example.
 
     Returns
     -------
-    callable
-        Takes what the method returned; gives one number a row.
+    Model
+        Ready to answer.
 
     Raises
     ------
     ModelError
-        If the model does not give one number a row.
+        If the example has no finite number for its row.
     """
+    pick = _find_picker(folder, example)
+    try:
+        _check_numbers(pick(example), 1)
+    except RefusedError as err:
+        raise ModelError(
+            f"The model in {folder.path} does not answer its own example: {err}"
+        ) from err
+    return Model(folder, predict, pick)
+
+
+def _find_picker(folder: ModelFolder, raw: Any) -> Callable[[Any], list[float]]:
+    """Decide once how one number a row is taken out of what the model returns."""
     array = _as_array(raw)
     is_number = array.dtype.kind in "biuf"
     if is_number and array.shape in ((1,), (1, 1)):
@@ -134,28 +150,8 @@ def _described(array: np.ndarray[Any, Any]) -> str:
     return f"{what} of shape {array.shape}"
 
 
-def check_numbers(values: list[float], n_rows: int) -> list[float]:
-    """Check that there is a finite number for each row.
-
-    Parameters
-    ----------
-    values : list of float
-        What was taken out of the model's answer.
-    n_rows : int
-        How many rows the model was asked.
-
-    Returns
-    -------
-    list of float of length n_rows
-        The values as they are.
-
-    Raises
-    ------
-    ModelError
-        If their number is another.
-    RefusedError
-        If one is not finite.
-    """
+def _check_numbers(values: list[float], n_rows: int) -> list[float]:
+    """Return the values if there is a finite one for each row; else raise."""
     if len(values) != n_rows or not all(map(math.isfinite, values)):
         raise _no_number(values, n_rows)
     return values

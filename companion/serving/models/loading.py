@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from companion.contract.refusals import RefusedError
 from companion.errors import MissingExtraError, ModelError
-from companion.serving.models.engine import Model, Rows, check_numbers, find_picker
+from companion.serving.models.engine import Model, Rows, make_model
 from companion.serving.models.folder import ModelFolder, SkopsFile, read_model_folder
 from companion.serving.models.frames import array_type, make_frame
 from companion.system.extras import require_libraries
@@ -46,8 +45,7 @@ def load_model(path: str | Path) -> Model:
     folder = read_model_folder(path)
     try:
         predict = _load(folder)
-        rows = folder.contract.check([folder.example])
-        raw = predict(rows)
+        example = predict(folder.contract.check([folder.example]))
     except (ModelError, MissingExtraError):
         raise
     except Exception as err:
@@ -57,14 +55,7 @@ def load_model(path: str | Path) -> Model:
             f"example: {type(err).__name__}: {_first_line(err)} Save it again with "
             "the libraries installed here and with `input_example=`."
         ) from err
-    pick = find_picker(folder, raw)
-    try:
-        check_numbers(pick(raw), len(rows))
-    except RefusedError as err:
-        raise ModelError(
-            f"The model in {folder.path} does not answer its own example: {err}"
-        ) from err
-    return Model(folder, predict, pick)
+    return make_model(folder, predict, example)
 
 
 def _first_line(err: Exception) -> str:
