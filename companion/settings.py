@@ -13,14 +13,14 @@ from pathlib import Path
 __all__ = ["SETTINGS", "Setting", "StorePlace", "resolve_setting", "resolve_store"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One setting.
 
     Attributes
     ----------
-    variable : str
-        Name of the environment variable.
+    name : str
+        Its name, as an option without the dashes.
     default : str or None
         Value when nothing is set; None means it is worked out at run time.
     meaning : str
@@ -29,101 +29,77 @@ class Setting:
         Whether a command has an option for it; if not, only the variable sets it.
     """
 
-    variable: str
+    name: str
     default: str | None
     meaning: str
     has_option: bool = True
 
+    @property
+    def variable(self) -> str:
+        """Name of the environment variable."""
+        return f"COMPANION_{self.name.upper().replace('-', '_')}"
 
-SETTINGS: Mapping[str, Setting] = {
-    "store": Setting(
-        variable="COMPANION_STORE",
-        default="sqlite:///companion.db",
-        meaning="SQLAlchemy address of the database that keeps the log.",
+
+_ALL = (
+    Setting(
+        "store",
+        "sqlite:///companion.db",
+        "SQLAlchemy address of the database that keeps the log.",
     ),
-    "journal": Setting(
-        variable="COMPANION_JOURNAL",
-        default=None,
-        meaning=(
-            "Folder of the journal, for one store only. Default: beside the SQLite "
-            "file, `companion.db.journal`."
-        ),
+    Setting(
+        "journal",
+        None,
+        "Folder of the journal, for one store only. Default: beside the SQLite "
+        "file, `companion.db.journal`.",
     ),
-    "host": Setting(
-        variable="COMPANION_HOST",
-        default="127.0.0.1",
-        meaning="Address that the model server listens on.",
+    Setting("host", "127.0.0.1", "Address that the model server listens on."),
+    Setting("port", "8000", "Port that the model server listens on."),
+    Setting("workers", "1", "Number of worker processes of the model server."),
+    Setting("threads", "4", "Number of threads that answer in each worker."),
+    Setting("max-rows", "1000", "Maximum number of rows in one request."),
+    Setting(
+        "max-body",
+        "1048576",
+        "Maximum size of the body of one request, in bytes.",
     ),
-    "port": Setting(
-        variable="COMPANION_PORT",
-        default="8000",
-        meaning="Port that the model server listens on.",
+    Setting(
+        "log-failure",
+        "refuse",
+        "What to do with an answer that cannot be logged: refuse it, or answer "
+        "and count the loss.",
     ),
-    "workers": Setting(
-        variable="COMPANION_WORKERS",
-        default="1",
-        meaning="Number of worker processes of the model server.",
+    Setting(
+        "llm-file",
+        None,
+        "GGUF file of the language model to run. Default: the course's own, which"
+        " `companion llm fetch` brings.",
     ),
-    "threads": Setting(
-        variable="COMPANION_THREADS",
-        default="4",
-        meaning="Number of threads that answer in each worker.",
-    ),
-    "max-rows": Setting(
-        variable="COMPANION_MAX_ROWS",
-        default="1000",
-        meaning="Maximum number of rows in one request.",
-    ),
-    "max-body": Setting(
-        variable="COMPANION_MAX_BODY",
-        default="1048576",
-        meaning="Maximum size of the body of one request, in bytes.",
-    ),
-    "log-failure": Setting(
-        variable="COMPANION_LOG_FAILURE",
-        default="refuse",
-        meaning=(
-            "What to do with an answer that cannot be logged: refuse it, or answer "
-            "and count the loss."
-        ),
-    ),
-    "llm-file": Setting(
-        variable="COMPANION_LLM_FILE",
-        default=None,
-        meaning=(
-            "GGUF file of the language model to run. Default: the course's own, "
-            "which `companion llm fetch` brings."
-        ),
-    ),
-    "llm-port": Setting(
-        variable="COMPANION_LLM_PORT",
-        default="8080",
-        meaning="Port that `companion llm serve` listens on.",
-    ),
-    "llm-url": Setting(
-        variable="COMPANION_LLM_URL",
-        default=None,
-        meaning=(
-            "Address of the language model that `chat_model()` asks, such as "
-            "`https://api.openai.com/v1`. Default: the one that the program started. "
-            "`local_model()` uses it where a `companion llm serve` of yours runs there."
-        ),
+    Setting("llm-port", "8080", "Port that `companion llm serve` listens on."),
+    Setting(
+        "llm-url",
+        None,
+        "Address of the language model that `chat_model()` asks, such as "
+        "`https://api.openai.com/v1`. Default: the one that the program started. "
+        "`local_model()` uses it where a `companion llm serve` of yours runs "
+        "there.",
         has_option=False,
     ),
-    "llm-model": Setting(
-        variable="COMPANION_LLM_MODEL",
-        default=None,
-        meaning="Name of the model to ask at `COMPANION_LLM_URL`.",
+    Setting(
+        "llm-model",
+        None,
+        "Name of the model to ask at `COMPANION_LLM_URL`.",
         has_option=False,
     ),
-    "llm-key": Setting(
-        variable="COMPANION_LLM_KEY",
-        default=None,
-        meaning="Key that `COMPANION_LLM_URL` asks for. It is sent nowhere else.",
+    Setting(
+        "llm-key",
+        None,
+        "Key that `COMPANION_LLM_URL` asks for. It is sent nowhere else.",
         # Every user of the machine can read the arguments of a command.
         has_option=False,
     ),
-}
+)
+# Name of the setting, as an option without its dashes, to the setting.
+SETTINGS: Mapping[str, Setting] = {setting.name: setting for setting in _ALL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """The kinds of record that the log keeps, one frozen class for each table."""
 
 from companion.store.records.call import OUTCOMES, LLMCall, replace_non_text
+from companion.store.records.fields import Record
 from companion.store.records.lines import (
     RECORD_TYPES,
-    Record,
     decode_record,
     encode_record,
 )

@@ -8,21 +8,17 @@ Unknown is not zero: a count that was not reported is None, here and in the tabl
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from companion.errors import SettingError
 from companion.store.records.fields import (
-    check_extra,
+    Record,
     check_json,
     check_number,
     check_text,
-    check_time,
-    read_fields,
 )
-from companion.store.times import format_time
 
 __all__ = ["OUTCOMES", "LLMCall", "replace_non_text"]
 
@@ -36,7 +32,7 @@ _NON_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LLMCall:
+class LLMCall(Record):
     """One call to a language model; one row of the table `llm_calls`.
 
     Attributes
@@ -102,8 +98,7 @@ class LLMCall:
     extra: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        check_text("id", self.id)
-        check_time("created_at", self.created_at)
+        self._check_shared()
         check_text("model", self.model)
         self._clean_prompt()
         for name in ("completion", "finish_reason", "error"):
@@ -117,40 +112,6 @@ class LLMCall:
             _check_tokens(name, getattr(self, name))
         for name in ("latency_ms", "first_token_ms"):
             self._check_duration(name)
-        check_extra(self.extra)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON values.
-
-        Returns
-        -------
-        dict
-            Field name to value; `created_at` as text.
-        """
-        row = {field.name: getattr(self, field.name) for field in fields(self)}
-        extra = row.pop("extra") or {}
-        return {**row, "created_at": format_time(self.created_at), **extra}
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Self:
-        """Build the record from what `to_json` returned.
-
-        Parameters
-        ----------
-        row : mapping
-            Field name to value, as this or another version wrote it.
-
-        Returns
-        -------
-        LLMCall
-            The record.
-
-        Raises
-        ------
-        SettingError
-            If a field is missing or of another kind.
-        """
-        return cls(**read_fields(cls, row))
 
     def _clean_prompt(self) -> None:
         prompt: object = self.prompt

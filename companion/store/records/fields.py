@@ -1,4 +1,4 @@
-"""Checks of the fields of every record, and reading fields from a journal line.
+"""What every record shares: the checks of its fields, and its way to JSON.
 
 A check that fails raises SettingError with the field's name and value.
 
@@ -11,19 +11,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from companion.errors import SettingError
-from companion.store.times import read_time
+from companion.store.times import format_time, read_time
 
-__all__ = [
-    "check_extra",
-    "check_json",
-    "check_number",
-    "check_text",
-    "check_time",
-    "read_fields",
-]
+__all__ = ["Record", "check_json", "check_number", "check_text", "check_time"]
 
 # Long enough for any name; short enough for an index row of PostgreSQL.
 _MAX_LENGTH = 200
@@ -107,47 +101,73 @@ def _items(name: str, value: object) -> Iterable[tuple[object, object]]:
     return value.items()
 
 
-def check_extra(extra: object) -> None:
-    """Refuse what is neither None nor an object that JSON can hold."""
-    if extra is None:
-        return
-    if not isinstance(extra, dict):
-        raise SettingError(f"extra must be a dict or None, got {extra!r:.80}")
-    check_json("extra", extra)
+class Record:
+    """One row of one table of the log; a subclass is a dataclass of its fields.
 
-
-def read_fields(kind: Any, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Sort what a journal line holds into the arguments of a record's class.
-
-    Parameters
+    Attributes
     ----------
-    kind : type
-        A dataclass with the fields `created_at` and `extra`.
-    row : mapping
-        Field name to value, as this or another version wrote it.
-
-    Returns
-    -------
-    dict
-        Argument name to value; what this version does not know is in `extra`.
-
-    Raises
-    ------
-    SettingError
-        If a field that every version writes is missing, or the time is not valid.
+    table : str
+        Name of the table that the record belongs to.
+    id : str
+        Identity of the record, the same however often it is delivered.
+    created_at : datetime
+        In UTC.
+    extra : dict or None
+        Fields that another version of the package wrote and this one does not
+        know, by name.
     """
-    known = {field.name: field.default is MISSING for field in fields(kind)}
-    del known["extra"]
-    missing = [
-        name for name, is_required in known.items() if is_required and name not in row
-    ]
-    if missing:
-        raise SettingError(
-            f"a row of {kind.table} lacks {missing}, it has {sorted(row)!s:.300}"
-        )
-    values = {name: row[name] for name in known if name in row}
-    extra = {name: value for name, value in row.items() if name not in known}
-    created_at = row["created_at"]
-    if not isinstance(created_at, str):
-        raise SettingError(f"created_at must be text, got {created_at!r:.80}")
-    return {**values, "created_at": read_time(created_at), "extra": extra or None}
+
+    __slots__ = ()
+    table: ClassVar[str]
+
+    if TYPE_CHECKING:
+        id: str
+        created_at: datetime
+        extra: dict[str, Any] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as JSON values, `created_at` as text."""
+        kind: Any = type(self)
+        row = {name: getattr(self, name) for name in _field_names(kind)}
+        row["created_at"] = format_time(self.created_at)
+        return row | self.extra if self.extra else row
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Self:
+        """Build the record from such a row, of this or another version.
+
+        Raises
+        ------
+        SettingError
+            If a field that every version writes is missing, or a value is not
+            valid.
+        """
+        kind: Any = cls
+        names = _field_names(kind)
+        missing = [name for name in names if names[name] and name not in row]
+        if missing:
+            raise SettingError(
+                f"a row of {cls.table} lacks {missing}, it has {sorted(row)!s:.300}"
+            )
+        created_at = row["created_at"]
+        if not isinstance(created_at, str):
+            raise SettingError(f"created_at must be text, got {created_at!r:.80}")
+        values = {name: row[name] for name in names if name in row}
+        extra = {name: value for name, value in row.items() if name not in names}
+        values |= {"created_at": read_time(created_at), "extra": extra or None}
+        return cls(**values)
+
+    def _check_shared(self) -> None:
+        check_text("id", self.id)
+        check_time("created_at", self.created_at)
+        if not isinstance(self.extra, dict | None):
+            raise SettingError(f"extra must be a dict or None, got {self.extra!r:.80}")
+        check_json("extra", self.extra or {})
+
+
+@cache
+def _field_names(kind: Any) -> Mapping[str, bool]:
+    """Name the fields of a record but `extra`, and whether each is required."""
+    names = {field.name: field.default is MISSING for field in fields(kind)}
+    del names["extra"]
+    return names

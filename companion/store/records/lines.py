@@ -6,38 +6,15 @@ tables are in `companion.store.sql.schema`.
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, Self
 
 from companion.errors import SettingError
 from companion.store.records.call import LLMCall
+from companion.store.records.fields import Record
 from companion.store.records.prediction import Prediction
 
-__all__ = ["RECORD_TYPES", "Record", "decode_record", "encode_record"]
+__all__ = ["RECORD_TYPES", "decode_record", "encode_record"]
 
 _ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
-
-
-class Record(Protocol):
-    """One row of one table of the log.
-
-    Attributes
-    ----------
-    table : str
-        Name of the table that the record belongs to.
-    """
-
-    table: ClassVar[str]
-
-    @property
-    def id(self) -> str:
-        """Identity of the record, the same however often it is delivered."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON values."""
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Self:
-        """Build the record from such a row; SettingError if it is not valid."""
 
 
 # Name of the table -> its record. A new kind of record is added here, in

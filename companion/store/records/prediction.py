@@ -5,27 +5,23 @@ refuse later (overlong text, NaN, a time without a zone) is refused when the
 record is built.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from companion.errors import SettingError
 from companion.store.records.fields import (
-    check_extra,
+    Record,
     check_json,
     check_number,
     check_text,
-    check_time,
-    read_fields,
 )
-from companion.store.times import format_time
 
 __all__ = ["Prediction"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
+class Prediction(Record):
     """One answered prediction; one row of the table `predictions`.
 
     Attributes
@@ -72,9 +68,8 @@ class Prediction:
     extra: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        check_text("id", self.id)
+        self._check_shared()
         check_text("request_id", self.request_id)
-        check_time("created_at", self.created_at)
         check_text("model_name", self.model_name)
         check_text("model_version", self.model_version)
         if not isinstance(self.inputs, dict):
@@ -87,45 +82,3 @@ class Prediction:
         object.__setattr__(self, "latency_ms", float(self.latency_ms))
         if self.latency_ms < 0:
             raise SettingError(f"latency_ms must be >= 0, got {self.latency_ms!r}")
-        check_extra(self.extra)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON values.
-
-        Returns
-        -------
-        dict
-            Field name to value; `created_at` as text.
-        """
-        return {
-            "id": self.id,
-            "request_id": self.request_id,
-            "created_at": format_time(self.created_at),
-            "model_name": self.model_name,
-            "model_version": self.model_version,
-            "inputs": self.inputs,
-            "value": self.value,
-            "latency_ms": self.latency_ms,
-            **(self.extra or {}),
-        }
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Self:
-        """Build the record from what `to_json` returned.
-
-        Parameters
-        ----------
-        row : mapping
-            Field name to value, as this or another version wrote it.
-
-        Returns
-        -------
-        Prediction
-            The record.
-
-        Raises
-        ------
-        SettingError
-            If a field is missing or of another kind.
-        """
-        return cls(**read_fields(cls, row))

@@ -47,12 +47,9 @@ def read_predictions(
     StoreError
         If there is no log there, or it cannot be read.
     """
-    columns = PREDICTIONS.c
-    query = _last(PREDICTIONS, limit=limit, since=since, until=until)
-    if model is not None:
-        query = query.where(columns.model_name == model)
-    if version is not None:
-        query = query.where(columns.model_version == version)
+    query = _last(
+        PREDICTIONS, limit, since, until, model_name=model, model_version=version
+    )
     with open_log(store_url) as database, database.read() as connection:
         return [Prediction(**row) for row in connection.execute(query).mappings()]
 
@@ -93,26 +90,21 @@ def read_calls(
     StoreError
         If there is no log there, or it cannot be read.
     """
-    columns = LLM_CALLS.c
-    query = _last(LLM_CALLS, limit=limit, since=since, until=until)
-    if model is not None:
-        query = query.where(columns.model == model)
-    if outcome is not None:
-        if outcome not in OUTCOMES:
-            raise SettingError(
-                f"outcome must be one of {', '.join(OUTCOMES)}, got {outcome!r:.80}"
-            )
-        query = query.where(columns.outcome == outcome)
+    if outcome not in (None, *OUTCOMES):
+        raise SettingError(
+            f"outcome must be one of {', '.join(OUTCOMES)}, got {outcome!r:.80}"
+        )
+    query = _last(LLM_CALLS, limit, since, until, model=model, outcome=outcome)
     with open_log(store_url) as database, database.read() as connection:
         return [LLMCall(**row) for row in connection.execute(query).mappings()]
 
 
 def _last(
     table: Table,
-    *,
     limit: int | None,
     since: datetime | None,
     until: datetime | None,
+    **equal: str | None,
 ) -> Select[Any]:
     if limit is not None and limit < 1:
         raise SettingError(f"limit must be at least 1, or None for all; got {limit}")
@@ -127,4 +119,7 @@ def _last(
         query = query.where(columns.created_at >= since)
     if until is not None:
         query = query.where(columns.created_at < until)
+    for name, value in equal.items():
+        if value is not None:
+            query = query.where(columns[name] == value)
     return query.limit(limit)
