@@ -63,10 +63,10 @@ class Check:
     """
 
     name: str
-    status: Status
-    required: bool
+    status: Status = "ok"
+    required: bool = True
     found: str
-    remedy: str
+    remedy: str = ""
 
 
 # Module 1 needs these three; the others serve later modules and own set-ups.
@@ -125,7 +125,6 @@ def check_extras() -> list[Check]:
             Check(
                 name="Package",
                 status="problem",
-                required=True,
                 found="mlops-companion is not installed in this Python",
                 remedy='Run: python -m pip install "mlops-companion[all]"',
             )
@@ -156,7 +155,6 @@ def check_python(version: Sequence[int] = sys.version_info[:3]) -> Check:
     return Check(
         name="Python",
         status="ok" if fits else "problem",
-        required=True,
         found=".".join(map(str, version)),
         remedy=""
         if fits
@@ -176,9 +174,7 @@ def check_git(find_program: Callable[[str], str | None] = shutil.which) -> Check
     remedy = "Install Git from https://git-scm.com/downloads."
     program = find_program("git")
     if program is None:
-        return Check(
-            name="Git", status="missing", required=True, found="none", remedy=remedy
-        )
+        return Check(name="Git", status="missing", found="none", remedy=remedy)
     try:
         answer = subprocess.run(
             [program, "--version"],
@@ -193,17 +189,10 @@ def check_git(find_program: Callable[[str], str | None] = shutil.which) -> Check
         return Check(
             name="Git",
             status="problem",
-            required=True,
             found=f"{program}, which does not run",
             remedy=remedy,
         )
-    return Check(
-        name="Git",
-        status="ok",
-        required=True,
-        found=answer.removeprefix("git version "),
-        remedy="",
-    )
+    return Check(name="Git", found=answer.removeprefix("git version "))
 
 
 def check_jupyter(find: FindVersion = find_version) -> Check:
@@ -224,13 +213,7 @@ def check_jupyter(find: FindVersion = find_version) -> Check:
         return kernel
     editors = [f"{name} {find(name)}" for name in _EDITORS if find(name)]
     editor = ", ".join(editors) or "no JupyterLab: use an editor that runs notebooks"
-    return Check(
-        name="Jupyter",
-        status="ok",
-        required=True,
-        found=f"{kernel.found}, {editor}",
-        remedy="",
-    )
+    return Check(name="Jupyter", found=f"{kernel.found}, {editor}")
 
 
 def check_libraries(
@@ -298,16 +281,12 @@ def check_language_model(find: Callable[[], Path]) -> Check:
         return Check(
             name="Language model",
             status="problem" if named else "missing",
-            required=True,
             found=f"no weights in {named}" if named else "",
             remedy=str(err) if named else "Run: companion llm fetch",
         )
     return Check(
         name="Language model",
-        status="ok",
-        required=True,
         found=f"{file.name}, {file.stat().st_size / 10**6:.0f} MB",
-        remedy="",
     )
 
 
@@ -328,7 +307,6 @@ def check_port(port: int, *, host: str = "127.0.0.1") -> Check:
         return Check(
             name=name,
             status="problem",
-            required=True,
             found=f"taken by another program on {host}",
             remedy="Stop that program, or choose another port: "
             "companion serve MODEL --port NUMBER, or set COMPANION_PORT.",
@@ -338,14 +316,11 @@ def check_port(port: int, *, host: str = "127.0.0.1") -> Check:
         return Check(
             name=name,
             status="problem",
-            required=True,
             found=f"cannot be used on {host}: {reason}",
             remedy="Choose another address or a port above 1023: companion serve "
             "MODEL --host ADDRESS --port NUMBER.",
         )
-    return Check(
-        name=name, status="ok", required=True, found=f"free on {host}", remedy=""
-    )
+    return Check(name=name, found=f"free on {host}")
 
 
 def check_folder(folder: str | Path) -> Check:
@@ -365,14 +340,7 @@ def check_folder(folder: str | Path) -> Check:
         return Check(
             name="Folder",
             status="problem",
-            required=True,
             found=f"{place} cannot be written: {err.strerror or err}",
             remedy="Change to a folder of your own and run this again.",
         )
-    return Check(
-        name="Folder",
-        status="ok",
-        required=True,
-        found=f"{place} can be written",
-        remedy="",
-    )
+    return Check(name="Folder", found=f"{place} can be written")
