@@ -8,6 +8,29 @@ import pytest
 
 RAIN_COLUMNS = ("rain_mm", "temp_c", "wind_ms")
 RAIN_ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
+# Real servers started and killed, environments made: seconds for each test.
+SLOW = (
+    "commands/test_llm.py",
+    "commands/test_train.py",
+    "llm/local/",
+    "serving/run/",
+    "serving/test_mlflow_compatibility.py",
+    "store/shipping/test_killed.py",
+    "test_wheel.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what `-m "not slow"` leaves out: also all that needs the book."""
+    here = Path(__file__).parent
+    for item in items:
+        in_tests = item.path.is_relative_to(here)
+        place = item.path.relative_to(here).as_posix() if in_tests else ""
+        marked = item.get_closest_marker("built") or item.get_closest_marker("browser")
+        uses_small_book = "small_book" in getattr(item, "fixturenames", ())
+        if marked or uses_small_book or place.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
