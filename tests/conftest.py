@@ -31,6 +31,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         uses_small_book = "small_book" in getattr(item, "fixturenames", ())
         if marked or uses_small_book or place.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+        if place.startswith("serving/run/"):
+            # One server at a time: they are timed while they start and end.
+            item.add_marker(pytest.mark.xdist_group("servers"))
 
 
 @pytest.fixture(scope="session")
