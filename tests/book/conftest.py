@@ -1,7 +1,7 @@
 """The built book and a browser, for the tests that look at its pages."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,30 +9,45 @@ import pytest
 import yaml
 from browser_setup import launched_browser, served
 from building import ROOT, build_book, copy_sources
+from filelock import FileLock
 from page_checks import Pages, read_pages
 from playwright.sync_api import Browser
 from small_book import write_small_book
 
 
 @pytest.fixture(scope="session")
-def built_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of pytest-xdist share, where there are workers."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def built_book(session_folder: Path) -> Path:
     """The folder of HTML: COMPANION_BOOK_HTML, or a build for this session."""
     given = os.environ.get("COMPANION_BOOK_HTML")
     if given:
         return Path(given).resolve()
-    folder = tmp_path_factory.mktemp("book")
-    copy_sources(folder)
-    done = build_book(folder)
-    assert done.returncode == 0, done.stdout[-4000:]
-    return folder / "_build" / "html"
+    return _built_once(session_folder / "book", copy_sources) / "_build" / "html"
 
 
 @pytest.fixture(scope="session")
-def small_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_book(session_folder: Path) -> Path:
     """The folder of the small book, built; its pages are in `_build/html`."""
-    folder = write_small_book(tmp_path_factory.mktemp("small") / "copy")
-    done = build_book(folder)
-    assert done.returncode == 0, done.stdout[-4000:]
+    return _built_once(session_folder / "small", write_small_book)
+
+
+def _built_once(folder: Path, write: Callable[[Path], object]) -> Path:
+    """Write and build a book, unless another worker of this session did."""
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            write(folder)
+            done = build_book(folder)
+            (folder / "failure").write_text(
+                done.stdout[-4000:] if done.returncode else ""
+            )
+    failure = (folder / "failure").read_text()
+    assert not failure, failure
     return folder
 
 
