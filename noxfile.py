@@ -58,7 +58,8 @@ def tests(session: nox.Session) -> None:
     # gunicorn is not for Windows, where these two cannot be imported.
     unix = ["gunicorn.py", "worker.py"] if sys.platform == "win32" else []
     ignored = [f"--ignore=companion/serving/run/{name}" for name in unix]
-    session.run("pytest", *ignored, *session.posargs)
+    workers = ["-n", str(min(4, os.cpu_count() or 1))]
+    session.run("pytest", *workers, *ignored, *session.posargs)
 
 
 @nox.session

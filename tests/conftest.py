@@ -31,9 +31,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         uses_small_book = "small_book" in getattr(item, "fixturenames", ())
         if marked or uses_small_book or place.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
-        if place.startswith("serving/run/"):
-            # One server at a time: they are timed while they start and end.
-            item.add_marker(pytest.mark.xdist_group("servers"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each file to one worker, and all that time a server's end to the same."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "servers" if file.startswith("tests/serving/run/") else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")
