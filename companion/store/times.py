@@ -18,17 +18,7 @@ _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 
 
 def format_time(moment: datetime) -> str:
-    """Write a moment as the log does.
-
-    Parameters
-    ----------
-    moment : datetime
-        Timezone-aware, UTC.
-
-    Returns
-    -------
-    str
-        27 characters.
+    """Write a moment in UTC as the log does, in 27 characters.
 
     Examples
     --------
@@ -40,22 +30,9 @@ def format_time(moment: datetime) -> str:
 
 
 def read_time(text: str) -> datetime:
-    """Read a moment that `format_time` wrote.
+    """Read a moment that `format_time` wrote; the result is in UTC.
 
-    Parameters
-    ----------
-    text : str
-        As `format_time` returns it.
-
-    Returns
-    -------
-    datetime
-        Timezone-aware, UTC.
-
-    Raises
-    ------
-    ValueError
-        If the text is not a moment, or has no time zone.
+    Raises ValueError if the text is not a moment, or has no time zone.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:

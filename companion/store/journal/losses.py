@@ -9,19 +9,10 @@ __all__ = ["LossCounter"]
 
 
 class LossCounter:
-    """Counts the records that one process could not write.
+    """Counts the records that one process could not write, in `lost`.
 
-    Parameters
-    ----------
-    logger : logging.Logger
-        Where an outage is reported.
-    message : str
-        What to report, with one ``%s`` for the reason.
-
-    Attributes
-    ----------
-    lost : int
-        Records that could not be written since the counter was made.
+    An outage is reported to `logger` once, as `message` with its one ``%s`` for the
+    reason.
     """
 
     def __init__(self, logger: logging.Logger, message: str) -> None:
@@ -34,13 +25,8 @@ class LossCounter:
     def note_loss(self, err: Exception, n_records: int = 1) -> None:
         """Count a failure to write; the first of an outage is logged.
 
-        Parameters
-        ----------
-        err : Exception
-            Why it failed. Only a `JournalError` is quoted: the text of another
-            error may hold what people wrote.
-        n_records : int, default=1
-            How many records were lost by it; 0 where nothing was lost.
+        `n_records` is 0 where nothing was lost. Only a `JournalError` is quoted: the
+        text of another error may hold what people wrote.
         """
         with self._lock:
             is_first, self._failing = not self._failing, True

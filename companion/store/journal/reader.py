@@ -23,14 +23,8 @@ _BATCH_BYTES = 4 * 1024 * 1024
 class Batch:
     """Whole lines of a journal file.
 
-    Attributes
-    ----------
-    records : list of Record
-        What the lines hold.
-    unreadable : dict of int to bytes
-        The lines that hold no record, as they are, by their offset in bytes.
-    end : int
-        Offset in the file after the last of the lines, in bytes.
+    `unreadable` holds the lines that are no record, as they are, by their offset in
+    bytes; `end` is the offset after the last line.
     """
 
     records: list[Record]
@@ -41,20 +35,8 @@ class Batch:
 class JournalFile:
     """An open journal file, and its lock if the writer has gone.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Attributes
-    ----------
-    orphaned : bool
-        Whether the file has no writer any more; then this object holds its lock.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be opened.
+    `orphaned` says whether it has; then this object holds the lock. Raises OSError if
+    the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -78,18 +60,7 @@ class JournalFile:
         self._file.close()
 
     def batches(self, offset: int) -> Iterator[Batch]:
-        """Read from an offset until no whole line is left.
-
-        Parameters
-        ----------
-        offset : int
-            Where to start, in bytes.
-
-        Yields
-        ------
-        Batch
-            At least one line.
-        """
+        """Read from an offset in bytes until no whole line is left."""
         while (batch := self._read(offset)).end > offset:
             yield batch
             offset = batch.end
@@ -115,15 +86,7 @@ class JournalFile:
     def set_aside(self, lines: Iterable[bytes]) -> Path:
         """Keep lines that hold no record in a file beside this one.
 
-        Parameters
-        ----------
-        lines : iterable of bytes
-            What to keep.
-
-        Returns
-        -------
-        Path
-            The other file; its name adds ``.bad`` to this one's.
+        Its path is returned; its name adds ``.bad`` to this one's.
         """
         bad_file = self._path.with_name(f"{self._path.name}.bad")
         with bad_file.open("ab") as file:
@@ -143,20 +106,7 @@ class JournalFile:
 def list_files(folder: Path) -> list[Path]:
     """Return the files of a journal, the one written last at the end.
 
-    Parameters
-    ----------
-    folder : Path
-        The journal; it may be missing.
-
-    Returns
-    -------
-    list of Path
-        The files that are there now.
-
-    Raises
-    ------
-    JournalError
-        If the folder cannot be read.
+    The folder may be missing; one that cannot be read raises JournalError.
     """
     try:
         # Not Path.glob, which finds nothing in a folder that it may not read.

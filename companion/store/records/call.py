@@ -144,17 +144,7 @@ class LLMCall(Record):
 
 
 def replace_non_text(text: str) -> str:
-    r"""Replace characters that a database does not accept by visible ones.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        The same with ``␀`` for each NUL and ``�`` for each lone surrogate.
+    r"""Replace what databases refuse: NUL by ``␀``, a lone surrogate by ``�``.
 
     Examples
     --------

@@ -26,39 +26,15 @@ RECORD_TYPES: Mapping[str, type[Record]] = {
 
 
 def encode_record(record: Record) -> bytes:
-    """Write a record as one line of the journal.
-
-    Parameters
-    ----------
-    record : Record
-        One of the classes in `RECORD_TYPES`.
-
-    Returns
-    -------
-    bytes
-        A JSON object in ASCII and a line feed, with no other line feed.
-    """
+    """Write a record as one line: a JSON object in ASCII and its only line feed."""
     line = _ENCODE({"table": record.table, **record.to_json()})
     return line.encode("ascii") + b"\n"
 
 
 def decode_record(line: bytes) -> Record:
-    """Read a line of the journal.
+    """Read a line of the journal; its line feed may be missing.
 
-    Parameters
-    ----------
-    line : bytes
-        As `encode_record` returned it; the line feed may be missing.
-
-    Returns
-    -------
-    Record
-        An equal record.
-
-    Raises
-    ------
-    ValueError
-        If the line is not the whole of one record of a known table.
+    Raises ValueError if it is not the whole of one record of a known table.
     """
     try:
         row = json.loads(line)

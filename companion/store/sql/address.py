@@ -58,22 +58,10 @@ _HARMLESS = frozenset(
 
 
 def parse_store_url(store_url: str) -> URL:
-    """Read the address of a store.
+    """Read ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
 
-    Parameters
-    ----------
-    store_url : str
-        ``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
-
-    Returns
-    -------
-    sqlalchemy.engine.URL
-        With the driver that this package uses; a SQLite file's path is absolute.
-
-    Raises
-    ------
-    SettingError
-        If the URL is not a valid store address.
+    The result names the driver that this package uses; a SQLite file's path is
+    absolute. Raises SettingError if the URL is not a valid store address.
     """
     try:
         url = make_url(store_url)
@@ -119,16 +107,8 @@ def _sqlite_file(url: URL) -> Path:
 def public_name(url: URL) -> str:
     """Return the address as messages may show it.
 
-    Parameters
-    ----------
-    url : sqlalchemy.engine.URL
-        A parsed address.
-
-    Returns
-    -------
-    str
-        The address without driver and password, and of its query only what is
-        known to hold no secret.
+    It has no driver and no password, and of its query only what is known to hold no
+    secret.
     """
     shown = URL.create(
         url.get_backend_name(),

@@ -56,30 +56,11 @@ _SQLITE_MESSAGES: dict[int, str] = {
 
 
 class Database:
-    """A store's database.
+    """A store's database; `name` is its address as messages may show it.
 
-    Parameters
-    ----------
-    store_url : str
-        Address of the store.
-    must_exist : bool, default=False
-        Refuse an SQLite file that is not there instead of making it.
-
-    Attributes
-    ----------
-    name : str
-        The address as messages may show it.
-
-    Raises
-    ------
-    SettingError
-        If the URL is not a valid store address.
-    NoLogError
-        If the SQLite file `must_exist` and does not.
-    StoreError
-        If the SQLite file's folder is missing.
-    MissingExtraError
-        If PostgreSQL's driver is not installed.
+    With `must_exist` an SQLite file that is not there raises NoLogError instead of
+    being made. A URL that is no store address raises SettingError, a missing folder
+    StoreError, and a missing driver of PostgreSQL MissingExtraError.
     """
 
     def __init__(self, store_url: str, *, must_exist: bool = False) -> None:
@@ -102,17 +83,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a connection that only reads.
+        """Open a connection whose transaction is rolled back at the end.
 
-        Yields
-        ------
-        sqlalchemy.Connection
-            In a transaction, which is rolled back.
-
-        Raises
-        ------
-        StoreError
-            In place of each error of the database, here and inside the block.
+        Each error of the database, also inside the block, becomes a StoreError.
         """
         with self._translated_errors(), self._engine.connect() as connection:
             yield connection
@@ -121,16 +94,9 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """Open a transaction that writes; it is committed when the block ends well.
 
-        Yields
-        ------
-        sqlalchemy.Connection
-            In SQLite it holds the right to write from the start: a transaction
-            that first reads could not wait for another writer later.
-
-        Raises
-        ------
-        StoreError
-            In place of each error of the database, here and inside the block.
+        In SQLite it holds the right to write from the start: a transaction that first
+        reads could not wait for another writer later. Each error of the database, also
+        inside the block, becomes a StoreError.
         """
         with self._translated_errors(), self._writer.begin() as connection:
             yield connection
@@ -138,10 +104,7 @@ class Database:
     def use_wal(self) -> None:
         """Switch SQLite to WAL for good: readers and a writer then work at once.
 
-        Raises
-        ------
-        StoreError
-            If the file cannot be written.
+        Raises StoreError if the file cannot be written.
         """
         with self._translated_errors():
             connection = self._engine.raw_connection()
@@ -186,20 +149,7 @@ class Database:
 
 
 def insert_for(connection: Connection, table: Table) -> Any:
-    """Start an INSERT that supports ON CONFLICT.
-
-    Parameters
-    ----------
-    connection : sqlalchemy.Connection
-        Where it will run.
-    table : sqlalchemy.Table
-        Where the rows go.
-
-    Returns
-    -------
-    sqlalchemy.dialects.sqlite.Insert or sqlalchemy.dialects.postgresql.Insert
-        The two share the methods that are used here.
-    """
+    """Start an INSERT that supports ON CONFLICT, in the connection's dialect."""
     inserts: dict[str, Callable[[Table], Any]] = {
         "postgresql": postgresql.insert,
         "sqlite": sqlite.insert,

@@ -102,18 +102,9 @@ MIGRATIONS: Sequence[Migration] = (
 def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Bring a database up to date; a current one is only read.
 
-    Parameters
-    ----------
-    database : Database
-        Where to work. Several processes may do it at once.
-    migrations : sequence of callable, default=MIGRATIONS
-        All steps; those that the database has had are skipped.
-
-    Raises
-    ------
-    StoreError
-        If a newer version of the package made the database, or it cannot be
-        written.
+    Several processes may do it at once; steps that the database has had are skipped.
+    Raises StoreError if a newer version of the package made the database, or it cannot
+    be written.
     """
     with database.read() as connection:
         if _last_number(connection, database, migrations) == len(migrations):
@@ -140,25 +131,9 @@ def migrate(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
 def is_log(database: Database, migrations: Sequence[Migration] = MIGRATIONS) -> bool:
     """Tell whether a database holds a log; it is only read.
 
-    A reader may bring a log up to date with `migrate`, but must not create one in
-    a database that is something else.
-
-    Parameters
-    ----------
-    database : Database
-        Where to look.
-    migrations : sequence of callable, default=MIGRATIONS
-        All steps that this version knows.
-
-    Returns
-    -------
-    bool
-        False when the database is still empty.
-
-    Raises
-    ------
-    StoreError
-        If it is something else or a newer log, or cannot be read.
+    A reader may bring a log up to date with `migrate`, but must not create one in a
+    database that is something else. False means that the database is still empty.
+    Raises StoreError if it is something else or a newer log, or cannot be read.
     """
     with database.read() as connection:
         inspector = inspect(connection)

@@ -14,27 +14,10 @@ __all__ = ["open_log"]
 def open_log(store_url: str) -> Iterator[Database]:
     """Open a log that is there already.
 
-    A log that an older version of the package made is brought up to date. In
-    any other database nothing is written.
-
-    Parameters
-    ----------
-    store_url : str
-        Address of the store.
-
-    Yields
-    ------
-    Database
-        It holds the tables of `companion.store.sql.schema`.
-
-    Raises
-    ------
-    SettingError
-        If the URL is not a valid store address.
-    NoLogError
-        If there is no log yet.
-    StoreError
-        If the database is something else, or cannot be used.
+    A log that an older version of the package made is brought up to date. In any other
+    database nothing is written. Raises SettingError if the URL is not a valid store
+    address, NoLogError if there is no log yet, and StoreError if the database is
+    something else or cannot be used.
     """
     database = Database(store_url, must_exist=True)
     try:

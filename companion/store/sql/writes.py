@@ -13,19 +13,9 @@ __all__ = ["forget_offset", "insert_new", "move_offset", "read_offset"]
 
 
 def insert_new(connection: Connection, records: Iterable[Record]) -> int:
-    """Insert the records that are not there yet.
+    """Insert each record that is not there yet into its table; return how many are new.
 
-    Parameters
-    ----------
-    connection : sqlalchemy.Connection
-        In a transaction that writes.
-    records : iterable of Record
-        What to insert, each into its own table.
-
-    Returns
-    -------
-    int
-        How many of them are new.
+    The connection must be in a transaction that writes.
     """
     by_table: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -50,35 +40,15 @@ def _insert_into(
 
 
 def read_offset(connection: Connection, file: str) -> int:
-    """Return how far a file has been read.
-
-    Parameters
-    ----------
-    connection : sqlalchemy.Connection
-        In any transaction.
-    file : str
-        Name of the journal file.
-
-    Returns
-    -------
-    int
-        In bytes; 0 for a file that is not known.
-    """
+    """Return how far a journal file has been read, in bytes; 0 if it is not known."""
     query = select(OFFSETS.c.offset).where(OFFSETS.c.file == file)
     return connection.scalar(query) or 0
 
 
 def move_offset(connection: Connection, file: str, offset: int) -> None:
-    """Store how far a file has been read.
+    """Store how far a journal file has been read, in bytes.
 
-    Parameters
-    ----------
-    connection : sqlalchemy.Connection
-        In the transaction that writes the records up to there.
-    file : str
-        Name of the journal file.
-    offset : int
-        In bytes.
+    This must happen in the transaction that writes the records up to there.
     """
     statement = insert_for(connection, OFFSETS).values(file=file, offset=offset)
     statement = statement.on_conflict_do_update(
@@ -91,13 +61,5 @@ def move_offset(connection: Connection, file: str, offset: int) -> None:
 
 
 def forget_offset(connection: Connection, file: str) -> None:
-    """Delete what is known about a file.
-
-    Parameters
-    ----------
-    connection : sqlalchemy.Connection
-        In a transaction that writes.
-    file : str
-        Name of the journal file.
-    """
+    """Delete what is known about a journal file."""
     connection.execute(delete(OFFSETS).where(OFFSETS.c.file == file))
