@@ -21,12 +21,8 @@ _logger = logging.getLogger(__name__)
 class PredictionLog:
     """The log of one server process.
 
-    Parameters
-    ----------
-    journal : Journal
-        Where predictions are written.
-    answer_without : bool, default=False
-        Let answers through although they could not be logged, and count them.
+    With `answer_without`, answers pass although they could not be logged, and are
+    counted.
     """
 
     def __init__(self, journal: Journal, *, answer_without: bool = False) -> None:
@@ -43,15 +39,7 @@ class PredictionLog:
     def write(self, predictions: Sequence[Prediction]) -> None:
         """Write the predictions of one request, all or none.
 
-        Parameters
-        ----------
-        predictions : sequence of Prediction
-            One for each row.
-
-        Raises
-        ------
-        ProblemError
-            If they cannot be written and answers need the log.
+        Raises ProblemError if they cannot be written and answers need the log.
         """
         try:
             self.journal.append(predictions)
@@ -68,12 +56,6 @@ class PredictionLog:
             self._losses.note_success()
 
     def probe(self) -> None:
-        """Prove that the log can be written now.
-
-        Raises
-        ------
-        JournalError
-            If it cannot.
-        """
+        """Prove that the log can be written now; JournalError if it cannot."""
         self.journal.probe()
         self._losses.note_success()

@@ -15,19 +15,10 @@ __all__ = ["read_body", "read_json", "write_mlflow"]
 
 
 def read_body() -> object:
-    """Read the body of the request that is being answered.
+    """Read the body of the request being answered; return what its JSON holds.
 
-    Returns
-    -------
-    object
-        What its JSON holds.
-
-    Raises
-    ------
-    ProblemError
-        If it was not sent as JSON in UTF-8, or is not.
-    RequestEntityTooLarge
-        If it has more bytes than the application takes.
+    Raises ProblemError if it was not sent as JSON in UTF-8, or is not; and
+    RequestEntityTooLarge if it has more bytes than the application takes.
     """
     environ = request.environ
     # Nearly every client writes the header like this; it needs no parsing.
@@ -68,24 +59,9 @@ def _check_content_type() -> None:
 def read_json(content: bytes) -> object:
     """Read JSON as it was sent.
 
-    Numbers that JSON cannot hold, NaN and infinity, are read as such, so that
-    the check of the rows can name row and column.
-
-    Parameters
-    ----------
-    content : bytes
-        The body.
-
-    Returns
-    -------
-    object
-        What it holds.
-
-    Raises
-    ------
-    ProblemError
-        If it is not JSON in UTF-8, or an object has a member twice, of which
-        one would be lost silently.
+    Numbers that JSON cannot hold, NaN and infinity, are read as such, so that the check
+    of the rows can name row and column. Raises ProblemError if it is not JSON in UTF-8,
+    or an object has a member twice, of which one would be lost silently.
     """
     try:
         return _parse(content.decode("utf-8-sig"))
@@ -151,19 +127,8 @@ def _hint(content: bytes) -> str:
 def write_mlflow(raw: Any) -> bytes:
     """Write what a model returned as MLflow's scoring server does.
 
-    Parameters
-    ----------
-    raw : object
-        What the model's method returned.
-
-    Returns
-    -------
-    bytes
-        A JSON object with the one member `predictions`.
-
-    References
-    ----------
-    MLflow 3.17, `mlflow.pyfunc.scoring_server.predictions_to_json`: the form.
+    The result is a JSON object with the one member `predictions`, in the form of
+    `mlflow.pyfunc.scoring_server.predictions_to_json` of MLflow 3.17.
     """
     if hasattr(raw, "to_frame"):  # a pandas Series
         raw = raw.to_frame()

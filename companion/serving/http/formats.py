@@ -18,22 +18,9 @@ INVOCATION_FORMATS = ("dataframe_records", "dataframe_split", "inputs", "instanc
 
 
 def rows_of_prediction(body: object) -> list[Any]:
-    """Take the rows out of the body of `/predict`.
+    """Take the rows, not yet checked, out of the parsed body of `/predict`.
 
-    Parameters
-    ----------
-    body : object
-        The body, parsed from JSON.
-
-    Returns
-    -------
-    list
-        The rows, not yet checked.
-
-    Raises
-    ------
-    RefusedError
-        If the body is not an object with the one member `rows`, a list.
+    Raises RefusedError if it is not an object with the one member `rows`, a list.
     """
     expected = 'an object such as {"rows": [{"column": value, ...}, ...]}'
     if not isinstance(body, dict):
@@ -58,30 +45,13 @@ def rows_of_prediction(body: object) -> list[Any]:
 
 
 def rows_of_invocation(body: object, contract: Contract) -> list[Any]:
-    """Take the rows out of the body of `/invocations`.
+    """Take the rows, not yet checked, out of the parsed body of `/invocations`.
 
-    Parameters
-    ----------
-    body : object
-        The body, parsed from JSON: an object with one of `INVOCATION_FORMATS`.
-        Other members, `params` among them, are left alone as MLflow does for
-        models without parameters.
-    contract : Contract
-        Names the column of a model that has only one.
-
-    Returns
-    -------
-    list
-        The rows, not yet checked.
-
-    Raises
-    ------
-    RefusedError
-        If the body has none of the formats, several, or one that is broken.
-
-    References
-    ----------
-    MLflow, "Local inference server specification": the formats.
+    It is an object with one of `INVOCATION_FORMATS`, which are those of MLflow's "Local
+    inference server specification". Other members, `params` among them, are left alone
+    as MLflow does for models without parameters. The contract names the column of a
+    model that has only one. Raises RefusedError if the body has none of the formats,
+    several, or one that is broken.
     """
     expected = f"an object with one of {', '.join(INVOCATION_FORMATS)}"
     if not isinstance(body, dict):

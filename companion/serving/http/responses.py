@@ -43,22 +43,7 @@ _logger = logging.getLogger(__name__)
 def reply(
     content: str | bytes, *, status: int = 200, request_id: str | None = None
 ) -> Response:
-    """Make a response of JSON text.
-
-    Parameters
-    ----------
-    content : str or bytes
-        The JSON.
-    status : int, default=200
-        HTTP status.
-    request_id : str, optional
-        The request's id, if the answer is to carry it.
-
-    Returns
-    -------
-    flask.Response
-        The answer.
-    """
+    """Make a response of JSON text, with the request's id if one is given."""
     response = Response(content, status, mimetype=JSON_TYPE)
     if request_id is not None:
         response.headers["X-Request-ID"] = request_id
@@ -68,31 +53,12 @@ def reply(
 def reply_json(
     content: Mapping[str, Any], *, status: int = 200, request_id: str | None = None
 ) -> Response:
-    """Make a response of an object, written as JSON.
-
-    Parameters
-    ----------
-    content : mapping
-        The object.
-    status, request_id
-        As for `reply`.
-
-    Returns
-    -------
-    flask.Response
-        The answer.
-    """
+    """Make a response of an object, written as JSON; otherwise as `reply`."""
     return reply(_ENCODE(content), status=status, request_id=request_id)
 
 
 def current_request_id() -> str:
-    """Return the id of the request that is being answered.
-
-    Returns
-    -------
-    str
-        A UUID, made when it is first asked for.
-    """
+    """Return the UUID of the request being answered, made when first asked for."""
     if "request_id" not in g:
         g.request_id = str(uuid.uuid4())
     request_id: str = g.request_id
@@ -100,18 +66,9 @@ def current_request_id() -> str:
 
 
 def reply_to_error(err: Exception) -> Response:
-    """Answer with a problem.
+    """Answer with a problem, as ``application/problem+json``; a redirect stays one.
 
-    Parameters
-    ----------
-    err : Exception
-        Why there is no answer. A failure of the server is logged, with the
-        request's id and without what it sent.
-
-    Returns
-    -------
-    flask.Response
-        Of the type ``application/problem+json``; a redirect stays one.
+    A failure of the server is logged, with the request's id and without what it sent.
     """
     if isinstance(err, HTTPException) and (err.code or 500) < 400:
         response = err.get_response()  # a redirect
@@ -133,13 +90,8 @@ def reply_to_error(err: Exception) -> Response:
 def log_failure(err: Exception, request_id: str) -> None:
     """Log where the server failed, without the values it worked on.
 
-    Parameters
-    ----------
-    err : Exception
-        Neither its message nor its values are logged: both may hold what users
-        sent.
-    request_id : str
-        The id that the answer carries.
+    Neither the error's message nor its values are logged: both may hold what users
+    sent.
     """
     _logger.error(
         "%s in request %s\n%s",

@@ -23,12 +23,8 @@ Rows = Sequence[tuple[Any, ...]]
 class Answer:
     """What a model answered to some rows.
 
-    Attributes
-    ----------
-    raw : object
-        What the model's method returned, as MLflow would pass it on.
-    numbers : list of float of length n_rows
-        One number for each row.
+    `raw` is what its method returned, as MLflow would pass it on; `numbers` has one
+    number for each row.
     """
 
     raw: Any
@@ -37,36 +33,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that is ready to answer; `make_model` makes one.
-
-    Attributes
-    ----------
-    folder : ModelFolder
-        Where it comes from: name, version, contract, example.
-    """
+    """A model that is ready to answer; `make_model` makes one."""
 
     folder: ModelFolder
     _predict: Callable[[Rows], Any]
     _pick: Callable[[Any], list[float]]
 
     def answer(self, rows: Rows) -> Answer:
-        """Answer rows that the contract has checked.
+        """Answer rows that the contract has checked, in the same order.
 
-        Parameters
-        ----------
-        rows : sequence of tuple
-            Values in the order of the contract's columns.
-
-        Returns
-        -------
-        Answer
-            One value for each row, in the same order.
-
-        Raises
-        ------
-        RefusedError
-            If the model has no finite number for a row, or refuses the values,
-            such as a category that it never saw.
+        Raises RefusedError if the model has no finite number for a row, or refuses the
+        values, such as a category that it never saw.
         """
         try:
             raw = self._predict(rows)
@@ -82,10 +59,7 @@ class Model:
     def try_example(self) -> None:
         """Answer the folder's example, to prove that the model works.
 
-        Raises
-        ------
-        Exception
-            Whatever the model raises.
+        Whatever the model raises is passed on.
         """
         self.answer(self.folder.contract.check([self.folder.example]))
 
@@ -93,26 +67,9 @@ class Model:
 def make_model(
     folder: ModelFolder, predict: Callable[[Rows], Any], example: Any
 ) -> Model:
-    """Make a model of a method that has answered one row.
+    """Make a model of a method and what it returned for the folder's example.
 
-    Parameters
-    ----------
-    folder : ModelFolder
-        What the model's folder says.
-    predict : callable
-        Answers rows.
-    example : object
-        What it returned for the folder's example.
-
-    Returns
-    -------
-    Model
-        Ready to answer.
-
-    Raises
-    ------
-    ModelError
-        If the example has no finite number for its row.
+    Raises ModelError if the example has no finite number for its row.
     """
     pick = _find_picker(folder, example)
     try:

@@ -31,13 +31,8 @@ _EXAMPLES = ("serving_input_example.json", "input_example.json")
 class SkopsFile:
     """A scikit-learn model that can be loaded without MLflow.
 
-    Attributes
-    ----------
-    path : Path
-        The file that skops wrote.
-    trusted_types : tuple of str
-        Types that may be loaded beside those that skops itself trusts, as the
-        one who saved the model listed them.
+    The trusted types may be loaded beside those that skops itself trusts, as the one
+    who saved the model listed them.
     """
 
     path: Path
@@ -74,23 +69,10 @@ class ModelFolder:
 
 
 def read_model_folder(path: str | Path) -> ModelFolder:
-    """Read what a model folder says.
+    """Read what a folder in MLflow's model format says.
 
-    Parameters
-    ----------
-    path : str or Path
-        A folder in MLflow's model format, as `mlflow models serve` takes it.
-
-    Returns
-    -------
-    ModelFolder
-        Its name, version, contract and example.
-
-    Raises
-    ------
-    ModelError
-        If the folder is missing, broken, or of a kind that is not served; the
-        message says which and what to do.
+    Raises ModelError if the folder is missing, broken, or of a kind that is not served;
+    the message says which and what to do.
     """
     folder = Path(path).expanduser().absolute()
     conf = _read_conf(folder)

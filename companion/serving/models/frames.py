@@ -25,18 +25,10 @@ _DTYPES = {
 
 
 def array_type(columns: Sequence[Column]) -> np.dtype[Any] | None:
-    """Find the type of one array that can hold all columns.
+    """Find the type of one array that can hold all columns of a model.
 
-    Parameters
-    ----------
-    columns : sequence of Column
-        The inputs of a model.
-
-    Returns
-    -------
-    numpy.dtype or None
-        The type that pandas would give the columns together; None where only a
-        data frame can hold them: text, times, values that may be absent.
+    It is the one that pandas would give the columns together; None where only a data
+    frame can hold them: text, times, values that may be absent.
     """
     if not all(column.is_number and column.required for column in columns):
         return None
@@ -49,20 +41,10 @@ def array_type(columns: Sequence[Column]) -> np.dtype[Any] | None:
 def make_frame(
     columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]
 ) -> "pd.DataFrame":
-    """Make the data frame that MLflow would make of the same rows.
+    """Make the data frame that MLflow would make of the same, checked rows.
 
-    Parameters
-    ----------
-    columns : sequence of Column
-        The inputs of a model.
-    rows : sequence of tuple, of length n_rows
-        Their values, checked, in the order of the columns.
-
-    Returns
-    -------
-    pandas.DataFrame of shape (n_rows, n_columns)
-        With the types of the signature. Absent numbers are NaN, for which whole
-        numbers become float64.
+    It has the types of the signature. Absent numbers are NaN, for which whole numbers
+    become float64.
     """
     import pandas as pd
 

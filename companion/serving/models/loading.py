@@ -22,25 +22,11 @@ __all__ = ["load_model"]
 
 
 def load_model(path: str | Path) -> Model:
-    """Load a model and try it on its own example.
+    """Load a model folder and try the model on its own example.
 
-    Parameters
-    ----------
-    path : str or Path
-        A folder in MLflow's model format.
-
-    Returns
-    -------
-    Model
-        Ready to answer.
-
-    Raises
-    ------
-    MissingExtraError
-        If the model needs libraries that are not installed.
-    ModelError
-        If the folder is missing or broken, or the model cannot be loaded, does
-        not answer its example, or does not give one number a row.
+    Raises MissingExtraError if the model needs libraries that are not installed; and
+    ModelError if the folder is missing or broken, or the model cannot be loaded, does
+    not answer its example, or does not give one number a row.
     """
     folder = read_model_folder(path)
     try:

@@ -23,29 +23,12 @@ class Router(Protocol):
     def sources(self) -> Sequence[ModelSource]: ...  # noqa: D102 - see above
 
     def choose(self, request_id: str) -> ModelSource:
-        """Choose the model for one request.
-
-        Parameters
-        ----------
-        request_id : str
-            Identity of the request, a random UUID.
-
-        Returns
-        -------
-        ModelSource
-            One of `sources`.
-        """
+        """Choose one of `sources` for the request with this id, a random UUID."""
         ...
 
 
 class SingleModel:
-    """The router of a server that has one model.
-
-    Parameters
-    ----------
-    source : ModelSource
-        Where it comes from.
-    """
+    """The router of a server that has one model."""
 
     def __init__(self, source: ModelSource) -> None:
         self.sources = (source,)
@@ -56,16 +39,5 @@ class SingleModel:
 
 
 def make_router(config: ServerConfig) -> Router:
-    """Make the router that a configuration asks for.
-
-    Parameters
-    ----------
-    config : ServerConfig
-        What to serve.
-
-    Returns
-    -------
-    Router
-        Nothing is loaded yet.
-    """
+    """Make the router that a configuration asks for; nothing is loaded yet."""
     return SingleModel(ModelSource(config.model))

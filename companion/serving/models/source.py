@@ -16,15 +16,8 @@ __all__ = ["ModelSource"]
 class ModelSource:
     """Where a server gets a model from.
 
-    Parameters
-    ----------
-    path : str or Path
-        A folder in MLflow's model format.
-    pause_s : float, default=1
-        Seconds between two tries to load, so that requests during an outage do
-        not each read a broken folder again.
-    clock : callable, optional
-        Returns the time in seconds.
+    `pause_s` seconds lie between two tries to load, so that requests during an outage
+    do not each read a broken folder again.
     """
 
     def __init__(
@@ -45,16 +38,8 @@ class ModelSource:
     def get(self) -> Model:
         """Return the model; load it where that has not worked yet.
 
-        Returns
-        -------
-        Model
-            Ready to answer.
-
-        Raises
-        ------
-        ModelError, MissingExtraError
-            If it cannot be loaded. During the pause the same error is raised
-            without another try.
+        Raises ModelError or MissingExtraError if it cannot be loaded. During the pause
+        the same error is raised without another try.
         """
         model = self._model  # set once and never taken back: no lock to read it
         return self._load() if model is None else model
@@ -62,16 +47,8 @@ class ModelSource:
     def get_for_client(self) -> Model:
         """Return the model as `get` does, for a request.
 
-        Returns
-        -------
-        Model
-            Ready to answer.
-
-        Raises
-        ------
-        ProblemError
-            If it cannot be loaded. The problem does not say why: the reason
-            names folders of this machine, and is for those who run it.
+        Raises ProblemError if it cannot be loaded. The problem does not say why: the
+        reason names folders of this machine, and is for those who run it.
         """
         try:
             return self.get()

@@ -42,23 +42,8 @@ def serve_with_gunicorn(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; running requests are then finished.
 
-    Parameters
-    ----------
-    config : ServerConfig
-        What to serve.
-    folder : ModelFolder
-        What the model's folder says.
-    listener : socket.socket
-        Where requests come in.
-    shipper : ShipperProcess
-        Not yet started.
-    greeting : str
-        Printed once the first worker has loaded the model.
-
-    Raises
-    ------
-    ModelError
-        If a first worker cannot load the model.
+    The shipper comes not yet started. The greeting is printed once the first worker has
+    loaded the model; a ModelError is raised if a first worker cannot.
     """
     _import_early(folder)
     application = _Application(config, listener, shipper, greeting)
@@ -166,26 +151,14 @@ class FailureReport:
         os.set_blocking(self._read_end, False)
 
     def send(self, err: CompanionError) -> None:
-        """Report an error, and tell the arbiter to end.
-
-        Parameters
-        ----------
-        err : CompanionError
-            What to say.
-        """
+        """Report an error, and tell the arbiter to end."""
         message = str(err).encode()[: _LONGEST_MESSAGE - 1] + b"\0"
         os.write(self._write_end, message)
         if os.getppid() == self._arbiter:  # else it has died, and that is init
             os.kill(self._arbiter, signal.SIGTERM)
 
     def raise_if_any(self) -> None:
-        """Raise what was reported first, if anything was.
-
-        Raises
-        ------
-        ModelError
-            With the worker's message.
-        """
+        """Raise a ModelError with what a worker reported first, if one did."""
         try:
             message = os.read(self._read_end, _LONGEST_MESSAGE)
         except BlockingIOError:

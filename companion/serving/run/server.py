@@ -21,23 +21,10 @@ __all__ = ["serve"]
 def serve(config: ServerConfig) -> None:
     """Serve a model until the process is told to end.
 
-    Parameters
-    ----------
-    config : ServerConfig
-        What to serve, and how.
-
-    Raises
-    ------
-    MissingExtraError
-        If libraries are missing.
-    ModelError
-        If the model cannot be served.
-    PortInUseError
-        If another program listens on the port.
-    SettingError
-        If an address or another value cannot be used.
-    StoreError
-        If the folder of the SQLite file is missing.
+    Raises MissingExtraError if libraries are missing, ModelError if the model cannot be
+    served, PortInUseError if another program listens on the port, SettingError if an
+    address or another value cannot be used, and StoreError if the folder of the SQLite
+    file is missing.
     """
     folder = read_model_folder(config.model)
     journal = config.journal_path

@@ -23,16 +23,9 @@ _logger = logging.getLogger(__name__)
 class ShipperProcess:
     """`companion ship --follow` as a child that ends with its server.
 
-    The child reads a pipe whose other end the server and its workers hold. The
-    kernel closes that end when the last of them has ended, however it did; the
-    child then ships what is left and ends.
-
-    Parameters
-    ----------
-    store : str
-        SQLAlchemy address of the database.
-    journal : Path
-        Folder of the journal.
+    The child reads a pipe whose other end the server and its workers hold. The kernel
+    closes that end when the last of them has ended, however it did; the child then
+    ships what is left and ends.
     """
 
     def __init__(self, store: str, journal: Path) -> None:

@@ -21,21 +21,9 @@ def serve_with_waitress(
 ) -> None:
     """Serve with threads in this process until Ctrl-C or Ctrl-Break.
 
-    Parameters
-    ----------
-    config : ServerConfig
-        What to serve; one process serves it, whatever `workers` says.
-    listener : socket.socket
-        Where requests come in.
-    shipper : ShipperProcess
-        Not yet started.
-    greeting : str
-        Printed once the model is loaded.
-
-    Raises
-    ------
-    CompanionError
-        If the model cannot be loaded.
+    One process serves, whatever `config.workers` says. The shipper comes not yet
+    started. The greeting is printed once the model is loaded; a CompanionError is
+    raised if it cannot be.
     """
     import waitress
 

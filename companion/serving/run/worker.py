@@ -44,13 +44,7 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's logger, without a traceback for each client that stalls."""
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Log an exception; a timeout is only information.
-
-        Parameters
-        ----------
-        msg, *args, **kwargs
-            As for `logging.Logger.exception`.
-        """
+        """Log an exception; a timeout is only information."""
         if isinstance(sys.exc_info()[1], BlockingIOError):
             self.info("A client sent or read nothing for %d seconds.", STALL_S)
         else:
@@ -67,13 +61,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     _end_of_silence: float | None = None
 
     def is_parent_alive(self) -> bool:
-        """Tell whether the arbiter is alive; if not, start the shutdown.
-
-        Returns
-        -------
-        bool
-            Whether to go on.
-        """
+        """Tell whether the arbiter is alive; if not, start the shutdown."""
         if not super().is_parent_alive():
             self.alive = False
         return bool(self.alive)
@@ -81,10 +69,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def enqueue_req(self, conn: Any) -> None:
         """Give a connection to a thread, once there is something to read.
 
-        Parameters
-        ----------
-        conn : gunicorn.workers.gthread.TConn
-            New, or with a further request.
+        It is a `gunicorn.workers.gthread.TConn`, new or with a further request.
         """
         if not getattr(conn, "data_ready", True) and not conn.initialized:
             # gunicorn 26 would keep a thread waiting for five seconds.
@@ -104,13 +89,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.poller.register(conn.sock, EVENT_READ, callback)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for something to do; during the shutdown for running requests only.
-
-        Parameters
-        ----------
-        timeout : float
-            Seconds to wait at most.
-        """
+        """Wait for something to do; during the shutdown for running requests only."""
         if self.alive:
             super().wait_for_and_dispatch_events(timeout)
             return
@@ -138,17 +117,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     ) -> None:
         """Answer a client whose request never reached the application.
 
-        Parameters
-        ----------
-        req : gunicorn.http.Request or None
-            As far as it was read.
-        client : socket.socket
-            Where the answer goes.
-        addr : tuple
-            Address of the client.
-        exc : Exception
-            Why it cannot be a request. Its text repeats what was sent, which may
-            be a secret, so it is neither logged nor sent back.
+        The text of `exc` repeats what was sent, which may be a secret, so it is neither
+        logged nor sent back.
         """
         request_id = str(uuid.uuid4())
         if isinstance(exc, ParseException):

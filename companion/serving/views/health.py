@@ -16,17 +16,8 @@ __all__ = ["health_views"]
 def health_views(router: Router, log: PredictionLog) -> Blueprint:
     """Make the views for those who run the server, and for load balancers.
 
-    Parameters
-    ----------
-    router : Router
-        Knows the models.
-    log : PredictionLog
-        Must be writable for the server to be ready.
-
-    Returns
-    -------
-    flask.Blueprint
-        With `/health/live`, `/health/ready`, `/ping`, `/health`, `/version`.
+    They are `/health/live`, `/health/ready`, `/ping`, `/health` and `/version`. The
+    server is ready only while the log can be written.
     """
     views = Blueprint("health", __name__)
 

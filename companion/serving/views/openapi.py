@@ -36,20 +36,7 @@ _SAMPLE_ID = "0b9e3c3e-5b1f-4d57-9a3b-0f8f6c1d2e4a"
 
 
 def openapi_views(router: Router, *, max_rows: int) -> Blueprint:
-    """Make the view that describes the server.
-
-    Parameters
-    ----------
-    router : Router
-        Its first model is described.
-    max_rows : int
-        Most rows of one request.
-
-    Returns
-    -------
-    flask.Blueprint
-        With `/openapi.json`.
-    """
+    """Make the view `/openapi.json`, which describes the router's first model."""
     views = Blueprint("openapi", __name__)
 
     @views.get("/openapi.json")
@@ -63,18 +50,8 @@ def openapi_views(router: Router, *, max_rows: int) -> Blueprint:
 def describe(folder: ModelFolder, *, max_rows: int) -> dict[str, Any]:
     """Describe the addresses of a server and the rows of its model.
 
-    Parameters
-    ----------
-    folder : ModelFolder
-        The model that is served.
-    max_rows : int
-        Most rows that one request may hold.
-
-    Returns
-    -------
-    dict
-        An OpenAPI 3.1 document, ready for JSON. Its examples can be sent as
-        they stand.
+    The result is an OpenAPI 3.1 document, ready for JSON. Its examples can be sent as
+    they stand.
     """
     return {
         "openapi": "3.1.0",

@@ -21,21 +21,10 @@ __all__ = ["predict_views"]
 
 
 def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Blueprint:
-    """Make the views that answer rows.
+    """Make the views that answer rows, `/predict` and `/invocations`.
 
-    Parameters
-    ----------
-    router : Router
-        Chooses the model of each request.
-    log : PredictionLog
-        Where each prediction is written before its answer leaves.
-    max_rows : int
-        Most rows of one request.
-
-    Returns
-    -------
-    flask.Blueprint
-        With `/predict` and `/invocations`.
+    The router chooses the model of each request. Each prediction is in the log before
+    its answer leaves.
     """
     views = Blueprint("predict", __name__)
 
