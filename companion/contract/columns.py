@@ -117,20 +117,11 @@ class Column:
         return self.allowed or _WIDEST[self.kind]
 
     def read(self, value: object) -> tuple[Any, Complaint | None]:
-        """Check one value.
+        """Check one value, parsed from JSON and not None.
 
-        Parameters
-        ----------
-        value : object
-            Parsed from JSON; not None.
-
-        Returns
-        -------
-        value : object
-            What the model gets; times as `datetime`.
-        complaint : tuple of str, or None
-            Where the value is refused: the code of the reason, and the end of a
-            sentence that begins "the column … ".
+        Returns what the model gets, times as `datetime`, and, where the value is
+        refused, the code of the reason and the end of a sentence that begins "the
+        column … ".
         """
         if self.is_number:
             return value, self._complain_about_number(value)
@@ -143,11 +134,8 @@ class Column:
     def plausible(self) -> bool | float | str:
         """Make up a value, for models that came without an example.
 
-        Returns
-        -------
-        bool, int, float or str
-            The middle of the range, zero, an empty text, or the first day of
-            the year 2000.
+        It is the middle of the range, zero, an empty text, or the first day of the year
+        2000.
         """
         if self.kind == "boolean":
             return False

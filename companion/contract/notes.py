@@ -20,13 +20,9 @@ _PLACE, _NAME, _VERSION, _RANGES = "companion", "name", "version", "ranges"
 class CompanionNotes:
     """Name, version and ranges of a model.
 
-    Attributes
-    ----------
-    name, version : str or None
-        What the model is called in answers and in the log; None where the
-        folder was not written by this package.
-    ranges : mapping of str to Range
-        Values that each column allows.
+    Name and version are what the model is called in answers and in the log; None where
+    the folder was not written by this package. `ranges` holds the values that each
+    column allows.
     """
 
     name: str | None = None
@@ -34,34 +30,16 @@ class CompanionNotes:
     ranges: Mapping[str, Range] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, Any]:
-        """Return the notes as MLflow's `metadata`.
-
-        Returns
-        -------
-        dict
-            Of text, lists and numbers only, ready for YAML.
-        """
+        """Return the notes as MLflow's `metadata`, of values that YAML can hold."""
         ranges = {name: [one.lowest, one.highest] for name, one in self.ranges.items()}
         return {_PLACE: {_NAME: self.name, _VERSION: self.version, _RANGES: ranges}}
 
     @classmethod
     def from_metadata(cls, metadata: object) -> Self:
-        """Read the notes out of MLflow's `metadata`.
+        """Read the notes out of MLflow's `metadata`, as it was parsed from YAML.
 
-        Parameters
-        ----------
-        metadata : object
-            As it was parsed from YAML; None where there is none.
-
-        Returns
-        -------
-        CompanionNotes
-            Empty where the metadata holds none of ours.
-
-        Raises
-        ------
-        ModelError
-            If the ranges are not ranges.
+        They are empty where the metadata is None or holds none of ours. Raises
+        ModelError if the ranges are not ranges.
         """
         notes = metadata.get(_PLACE) if isinstance(metadata, dict) else None
         if not isinstance(notes, dict):

@@ -53,20 +53,9 @@ class Refusals:
     ) -> None:
         """Note one thing that is wrong.
 
-        Parameters
-        ----------
-        reason : str
-            Code of the reason, such as ``"out_of_range"``.
-        detail : str
-            A sentence for people.
-        given : object
-            The value that was given, parsed from JSON; long ones are shortened.
-        expected : str
-            What was expected instead.
-        row : int, optional
-            Number of the row, from 0; None where the whole body is meant.
-        column : str, optional
-            Name of the column; None where the whole row is meant.
+        `reason` is a code such as ``"out_of_range"``, `detail` a sentence for people.
+        `given` was parsed from JSON; long values are shortened. Rows count from 0;
+        `row` is None where the whole body is meant, `column` where the whole row is.
         """
         self._total += 1
         if len(self._entries) < MAX_ENTRIES:
@@ -82,40 +71,17 @@ class Refusals:
             )
 
     def error(self) -> RefusedError:
-        """Return what was collected as an error.
-
-        Returns
-        -------
-        RefusedError
-            There must be at least one entry.
-        """
+        """Return what was collected, at least one entry, as an error."""
         return RefusedError(self._entries, self._total)
 
     def raise_if_any(self) -> None:
-        """Raise what was collected.
-
-        Raises
-        ------
-        RefusedError
-            If anything was collected.
-        """
+        """Raise a RefusedError if anything was collected."""
         if self._total:
             raise self.error()
 
 
 def refuse(reason: str, detail: str, *, given: object, expected: str) -> NoReturn:
-    """Refuse a whole body for one reason.
-
-    Parameters
-    ----------
-    reason, detail, given, expected
-        As for `Refusals.add`.
-
-    Raises
-    ------
-    RefusedError
-        Always.
-    """
+    """Refuse a whole body for one reason; the arguments are those of `Refusals.add`."""
     refusals = Refusals()
     refusals.add(reason, detail, given=given, expected=expected)
     raise refusals.error()
@@ -123,16 +89,6 @@ def refuse(reason: str, detail: str, *, given: object, expected: str) -> NoRetur
 
 def quote_name(column: str) -> str:
     """Quote a column's name, shortened where a sender made it absurdly long.
-
-    Parameters
-    ----------
-    column : str
-        Name as it was given.
-
-    Returns
-    -------
-    str
-        The name in double quotes.
 
     Examples
     --------

@@ -51,23 +51,8 @@ class Contract:
     ) -> list[tuple[Any, ...]]:
         """Check rows and put their values in the order of the columns.
 
-        Parameters
-        ----------
-        rows : sequence
-            What the request gave as rows, parsed from JSON.
-        max_rows : int, default=1000
-            Most rows that one request may hold.
-
-        Returns
-        -------
-        list of tuple
-            For each row its values, in the order of `columns`; times as
-            `datetime`, absent optional values as None.
-
-        Raises
-        ------
-        RefusedError
-            With one entry for each thing that is wrong.
+        Times become `datetime`, absent optional values None. Raises RefusedError with
+        one entry for each thing that is wrong.
         """
         if not 0 < len(rows) <= max_rows:
             raise _wrong_number_of_rows(len(rows), max_rows)

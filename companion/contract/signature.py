@@ -21,28 +21,11 @@ def read_contract(
 ) -> Contract:
     """Read a model's contract from its signature and its training ranges.
 
-    Parameters
-    ----------
-    signature : str
-        The inputs of an MLflow signature: a JSON list of columns.
-    ranges : mapping of str to Range, optional
-        Values that the training data allow, in each column's own unit.
-
-    Returns
-    -------
-    Contract
-        What a row must look like.
-
-    Raises
-    ------
-    ModelError
-        If the inputs are not named columns of numbers, booleans, text or
-        times, or a range does not fit them.
-
-    References
-    ----------
-    "MLflow Model Signatures and Input Examples", MLflow documentation: the
-    column types.
+    `signature` holds the inputs of an MLflow signature: a JSON list of columns, with
+    the types of "MLflow Model Signatures and Input Examples" in MLflow's documentation.
+    `ranges` are the values that the training data allow, in each column's own unit.
+    Raises ModelError if the inputs are not named columns of numbers, booleans, text or
+    times, or a range does not fit them.
 
     Examples
     --------
