@@ -11,22 +11,9 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def check_url(url: str) -> str:
-    """Return the address if it is one.
+    """Return the address without blanks around it and slashes at its end.
 
-    Parameters
-    ----------
-    url : str
-        What somebody gave.
-
-    Returns
-    -------
-    str
-        The same without blanks around it and slashes at its end.
-
-    Raises
-    ------
-    SettingError
-        If it is no address of HTTP.
+    Raises SettingError if it is no address of HTTP.
     """
     url = url.strip().rstrip("/")
     try:
@@ -44,49 +31,19 @@ def check_url(url: str) -> str:
 def origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port: who answers at an address.
 
-    Parameters
-    ----------
-    url : str
-        An address.
-
-    Returns
-    -------
-    tuple of str, str and int
-        The port is the scheme's own where the address names none.
+    The port is the scheme's own where the address names none.
     """
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
 def is_loopback(url: str) -> bool:
-    """Tell whether an address is on this machine.
-
-    Parameters
-    ----------
-    url : str
-        An address.
-
-    Returns
-    -------
-    bool
-        True only for the names of the loopback interface.
-    """
+    """Tell whether an address names the loopback interface of this machine."""
     return origin(url)[1] in _LOOPBACK
 
 
 def public_url(url: str) -> str:
-    """Return the address as messages may show it.
-
-    Parameters
-    ----------
-    url : str
-        An address.
-
-    Returns
-    -------
-    str
-        Without user, password and query.
-    """
+    """Return the address as messages may show it: without user, password and query."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return SplitResult(parts.scheme, host, parts.path, "", "").geturl()

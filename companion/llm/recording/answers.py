@@ -56,18 +56,7 @@ class Answer:
             object.__setattr__(self, name, _as_text(getattr(self, name)))
 
     def updated(self, later: "Answer") -> "Answer":
-        """Return this answer with the values that a later one knows.
-
-        Parameters
-        ----------
-        later : Answer
-            Its values replace those of this answer, unless they are None.
-
-        Returns
-        -------
-        Answer
-            The two combined.
-        """
+        """Return this answer with the values that a later one knows, those not None."""
         values = {field.name: getattr(later, field.name) for field in fields(later)}
         known = {name: value for name, value in values.items() if value is not None}
         return replace(self, **known)
@@ -77,14 +66,9 @@ class Answer:
 class Chunk:
     """A chunk of a streamed answer.
 
-    Attributes
-    ----------
-    text : str
-        What the chunk adds to the text.
-    has_output : bool
-        Whether the chunk holds output: text, reasoning or a tool call.
-    answer : Answer
-        What else the chunk says; the last chunks bring the counts.
+    `text` is what it adds to the text. `has_output` says whether it holds output: text,
+    reasoning or a tool call. `answer` is what else the chunk says; the last chunks
+    bring the counts.
     """
 
     text: str
@@ -95,16 +79,8 @@ class Chunk:
 def read_response(response: object) -> Answer:
     """Read an answer of the OpenAI protocol.
 
-    Parameters
-    ----------
-    response : object
-        A ``ChatCompletion`` of the `openai` client, or the server's JSON as a
-        mapping.
-
-    Returns
-    -------
-    Answer
-        What it says.
+    It is a ``ChatCompletion`` of the `openai` client, or the server's JSON as a
+    mapping.
     """
     body = _as_mapping(response)
     choice = _first_choice(body)
@@ -121,16 +97,8 @@ def read_response(response: object) -> Answer:
 def read_chunk(chunk: object) -> Chunk:
     """Read a chunk of a stream of the OpenAI protocol.
 
-    Parameters
-    ----------
-    chunk : object
-        A ``ChatCompletionChunk`` of the `openai` client, the server's JSON as a
-        mapping, or plain text.
-
-    Returns
-    -------
-    Chunk
-        What it adds.
+    It is a ``ChatCompletionChunk`` of the `openai` client, the server's JSON as a
+    mapping, or plain text.
     """
     if isinstance(chunk, str):
         return Chunk(text=chunk, has_output=bool(chunk), answer=Answer())
@@ -154,18 +122,9 @@ def read_chunk(chunk: object) -> Chunk:
 def read_failure(error: BaseException) -> Answer:
     """Read the answer that an error carries, such as JSON that was cut off.
 
-    The model produced it and its tokens are spent, though the caller never sees
-    it.
-
-    Parameters
-    ----------
-    error : BaseException
-        What the `openai` client raised, or what was raised from it.
-
-    Returns
-    -------
-    Answer
-        What it says; all None if the error carries no answer.
+    The model produced it and its tokens are spent, though the caller never sees it. The
+    error is what the `openai` client raised, or what was raised from it; all is None if
+    it carries no answer.
     """
     reason: BaseException | None = error
     while reason is not None:
@@ -182,20 +141,10 @@ def read_failure(error: BaseException) -> Answer:
 
 
 def read_langchain(result: Any) -> Answer:
-    """Read what LangChain passes to `on_llm_end`.
+    """Read the `LLMResult` of one prompt that LangChain passes to `on_llm_end`.
 
-    An answer from LangChain's own cache repeats the counts of the call that
-    filled it. Its model was not asked this time, so its counts are 0.
-
-    Parameters
-    ----------
-    result : langchain_core.outputs.LLMResult
-        Of one prompt.
-
-    Returns
-    -------
-    Answer
-        What it says.
+    An answer from LangChain's own cache repeats the counts of the call that filled it.
+    Its model was not asked this time, so its counts are 0.
     """
     if result is None or not result.generations or not result.generations[0]:
         return Answer()

@@ -20,22 +20,8 @@ _logger = logging.getLogger("companion.llm")
 class CallLog:
     """Writes calls to language models to the journal of one process.
 
-    Parameters
-    ----------
-    store, journal
-        As in `companion.settings.resolve_store`.
-
-    Attributes
-    ----------
-    store : str
-        Address of the store.
-    folder : Path
-        Folder of the journal.
-
-    Raises
-    ------
-    SettingError
-        If the URL is not a valid store address.
+    The arguments are those of `companion.settings.resolve_store`; SettingError is
+    raised if the URL is not a valid store address. `store` is the store's address.
     """
 
     def __init__(
@@ -58,17 +44,9 @@ class CallLog:
         return self._journal.folder
 
     def write(self, make_record: Callable[[], LLMCall]) -> LLMCall | None:
-        """Write one call.
+        """Write one call; return its record, or None if it was lost.
 
-        Parameters
-        ----------
-        make_record : callable
-            Makes the record; what it raises is a loss as well.
-
-        Returns
-        -------
-        LLMCall or None
-            The record that was written; None if it was lost.
+        What `make_record` raises is a loss as well.
         """
         try:
             record = make_record()
@@ -80,13 +58,7 @@ class CallLog:
         return record
 
     def note_loss(self, err: Exception) -> None:
-        """Count a call that could not be written, and log an outage once.
-
-        Parameters
-        ----------
-        err : Exception
-            Why it could not be written.
-        """
+        """Count a call that could not be written, and log an outage once."""
         self._losses.note_loss(err)
 
     def close(self) -> None:

@@ -18,19 +18,10 @@ _MAX_DEPTH = 20
 
 
 def plain_messages(prompt: object) -> list[dict[str, Any]]:
-    """Return a prompt as messages of plain values.
+    """Return a prompt, a text, one message or several, as messages of plain values.
 
-    Parameters
-    ----------
-    prompt : object
-        A text, one message or several.
-
-    Returns
-    -------
-    list of dict
-        Each with ``role`` and ``content``, and what else the message says:
-        ``name``, ``tool_calls``, ``tool_call_id``. A text is one message of the
-        user.
+    Each has ``role`` and ``content``, and what else the message says: ``name``,
+    ``tool_calls``, ``tool_call_id``. A text is one message of the user.
 
     Examples
     --------
@@ -45,17 +36,10 @@ def plain_messages(prompt: object) -> list[dict[str, Any]]:
 
 
 def plain_text(content: object) -> str:
-    """Return the text of a content.
+    """Return the texts of a content in their order.
 
-    Parameters
-    ----------
-    content : object
-        A text, or a list of texts and parts such as ``{"type": "text", ...}``.
-
-    Returns
-    -------
-    str
-        The texts in their order; parts of another kind have none.
+    It is a text, or a list of texts and parts such as ``{"type": "text", ...}``; parts
+    of another kind have no text.
     """
     if isinstance(content, str):
         return content

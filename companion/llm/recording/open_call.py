@@ -20,21 +20,8 @@ _KEY = re.compile(r"(?i)(?<=bearer )\S+|\bsk-[\w-]{8,}")
 class OpenCall:
     """A call in progress; its time runs from here.
 
-    Parameters
-    ----------
-    call_id : str
-        Identity of the call.
-    model : str or None
-        Name of the model that is asked; None to take it from the answer.
-    prompt : object
-        A text or messages of any origin.
-
-    Attributes
-    ----------
-    call_id : str
-        Identity of the call.
-    started_at : float
-        When it started, in seconds of `time.monotonic`.
+    `model` may be None, to take it from the answer. The prompt is a text or messages of
+    any origin. `started_at` is in seconds of `time.monotonic`.
     """
 
     def __init__(self, call_id: str, *, model: str | None, prompt: object) -> None:
@@ -58,14 +45,9 @@ class OpenCall:
         return round((time.perf_counter() - self._start) * 1000, 3)
 
     def add_chunk(self, text: str, *, has_output: bool = True) -> None:
-        """Add a chunk of a streamed answer.
+        """Add a chunk of a streamed answer, which may be empty.
 
-        Parameters
-        ----------
-        text : str
-            What it adds; may be empty.
-        has_output : bool, default=True
-            Whether it holds output of the model, even if it is not text.
+        `has_output` says whether it holds output of the model, even if it is not text.
         """
         if has_output and self._first_token_ms is None:
             self._first_token_ms = self.elapsed_ms()
@@ -81,27 +63,9 @@ class OpenCall:
     ) -> LLMCall:
         """Return the call as a record.
 
-        Parameters
-        ----------
-        outcome : {"ok", "error", "closed"}
-            How it ended.
-        answer : Answer
-            What is known of the answer; without text, that of the chunks is
-            taken.
-        latency_ms : float or None
-            Time from the start to the end, in milliseconds.
-        error : BaseException, optional
-            What went wrong. An answer that it carries is kept.
-
-        Returns
-        -------
-        LLMCall
-            The record.
-
-        Raises
-        ------
-        SettingError
-            If the log does not accept a value.
+        `outcome` is "ok", "error" or "closed". If `answer` has no text, that of the
+        chunks is taken; an answer that `error` carries is kept. Raises SettingError if
+        the log does not accept a value.
         """
         if error is not None:
             answer = answer.updated(read_failure(error))
@@ -124,19 +88,9 @@ class OpenCall:
 
 
 def outcome_of(error: BaseException) -> str:
-    """Tell a failure from a caller that stopped listening.
+    """Tell a failure, "error", from a caller that stopped listening, "closed".
 
     A closed generator, a cancelled task and Ctrl-C are not failures of the model.
-
-    Parameters
-    ----------
-    error : BaseException
-        What ended the call.
-
-    Returns
-    -------
-    {"error", "closed"}
-        The outcome.
     """
     return "error" if isinstance(error, Exception) else "closed"
 
