@@ -11,21 +11,11 @@ _DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def require_libraries(part: str, *modules: str, extra: str) -> None:
-    """Check that libraries are there, without importing them.
+    """Check that modules can be imported, without importing them.
 
-    Parameters
-    ----------
-    part : str
-        What was asked for, as the reader knows it: "`companion train`".
-    *modules : str
-        Names to import, such as "sklearn".
-    extra : str
-        The extra that brings them.
-
-    Raises
-    ------
-    MissingExtraError
-        If one of them cannot be found; it names the first.
+    `part` is what was asked for, as the reader knows it: "`companion train`". If a
+    module cannot be found, MissingExtraError names the first, and the extra that brings
+    it.
     """
     for module in modules:
         if importlib.util.find_spec(module) is None:

@@ -21,25 +21,12 @@ def load_lazily(
     libraries: Sequence[str] = (),
     extra: str = "",
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Make the `__getattr__` and the `__dir__` of a package.
+    """Make the `__getattr__` and the `__dir__` of a package, as PEP 562 has them.
 
-    Parameters
-    ----------
-    package : str
-        The package's `__name__`.
-    modules : mapping of str to str
-        Public name to the module that defines it.
-    libraries : sequence of str, optional
-        Libraries that all of these modules need, by the names to import.
-    extra : str, optional
-        The extra that brings them.
-
-    Returns
-    -------
-    callable, callable
-        `__getattr__` and `__dir__`, as PEP 562 has them. Tools that list a
-        package's names, such as the documentation's, ask the second. Where a
-        library is missing, the first raises `MissingExtraError`.
+    `modules` maps each public name to the module that defines it; all of them need the
+    `libraries`, given by the names to import, which `extra` brings. Where one is
+    missing, `__getattr__` raises `MissingExtraError`. Tools that list a package's
+    names, such as the documentation's, ask `__dir__`.
 
     Examples
     --------

@@ -15,18 +15,9 @@ _DISTRIBUTION = "mlops-companion"
 
 
 def read_extras(platform: str = sys.platform) -> dict[str, list[Requirement]]:
-    """Read what each extra of this package needs.
+    """Read which libraries each extra needs on a platform, as `sys.platform` names it.
 
-    Parameters
-    ----------
-    platform : str
-        As `sys.platform`, by default that of this Python.
-
-    Returns
-    -------
-    dict of str to list of packaging.requirements.Requirement
-        Extra to the libraries that it needs on that platform, without the extra
-        `all`. Empty if the package is not installed.
+    The extra `all` is left out. Empty if the package is not installed.
     """
     try:
         metadata = importlib.metadata.metadata(_DISTRIBUTION)
@@ -55,10 +46,7 @@ def _belongs(requirement: Requirement, extra: str, platform: str) -> bool:
 def find_version(name: str) -> str | None:
     """Return the version of an installed library, or None if it is not there.
 
-    Parameters
-    ----------
-    name : str
-        Name to install, such as "scikit-learn".
+    Its name is the one to install, such as "scikit-learn".
     """
     try:
         return importlib.metadata.version(name)

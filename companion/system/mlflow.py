@@ -20,20 +20,8 @@ _QUIET = {
 def load_mlflow(part: str) -> ModuleType:
     """Import `mlflow` with `sklearn` and `pyfunc`; takes two to three seconds.
 
-    Parameters
-    ----------
-    part : str
-        What needs it, as the reader knows it: "`companion train`".
-
-    Returns
-    -------
-    module
-        `mlflow`.
-
-    Raises
-    ------
-    MissingExtraError
-        If a library of the extra `tracking` is not installed.
+    `part` is what needs it, as the reader knows it: "`companion train`". Raises
+    MissingExtraError if a library of the extra `tracking` is not installed.
     """
     require_libraries(
         part, "mlflow", "numpy", "pandas", "sklearn", "skops", extra="tracking"

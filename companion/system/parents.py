@@ -12,16 +12,10 @@ _POLL_S = 0.5
 
 
 def watch_parent(parent: int, on_end: Callable[[], None]) -> None:
-    """Call a function once the parent of this process has ended.
+    """Call a function in a thread, once, when the parent of this process has ended.
 
-    On Windows this does nothing: a parent's end cannot be seen there.
-
-    Parameters
-    ----------
-    parent : int
-        The parent, as `os.getppid` returned it when this process started.
-    on_end : callable
-        Called once, in a thread of its own.
+    `parent` is what `os.getppid` returned when this process started. On Windows this
+    does nothing: a parent's end cannot be seen there.
     """
 
     def watch() -> None:
@@ -34,15 +28,10 @@ def watch_parent(parent: int, on_end: Callable[[], None]) -> None:
 
 
 def watch_stdin(on_end: Callable[[], None]) -> None:
-    """Call a function once the standard input of this process has ended.
+    """Call a function in a thread, once, when this process's standard input has ended.
 
-    The system closes a pipe when the process at its other end dies, however it
-    dies, so a pipe as standard input tells that the starter has gone.
-
-    Parameters
-    ----------
-    on_end : callable
-        Called once, in a thread of its own.
+    The system closes a pipe when the process at its other end dies, however it dies, so
+    a pipe as standard input tells that the starter has gone.
     """
 
     def watch() -> None:

@@ -30,26 +30,11 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def take_port(host: str, port: int) -> socket.socket:
-    """Take a port, so that no other program can have it.
+    """Take a port, so that no other program can have it; 0 takes one that is free.
 
-    Parameters
-    ----------
-    host : str
-        Name or address of this machine.
-    port : int
-        Number of the port; 0 takes one that is free.
-
-    Returns
-    -------
-    socket.socket
-        Listening. To see whether a port is free, close it again.
-
-    Raises
-    ------
-    PortInUseError
-        If another program listens there.
-    SettingError
-        If this machine has no such address, or the port may not be used.
+    The socket listens. To see whether a port is free, close it again. Raises
+    PortInUseError if another program listens there, and SettingError if this machine
+    has no such address, or the port may not be used.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
