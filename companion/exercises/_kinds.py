@@ -70,16 +70,8 @@ def shown(value: object) -> str:
 def unanswered(value: object) -> bool:
     """Tell whether an answer still is, or still holds, the `...` of its stub.
 
-    Parameters
-    ----------
-    value : object
-        What was handed in.
-
-    Returns
-    -------
-    bool
-        True for `None` and `...`, for a list, tuple or dictionary with `...` in
-        it, and for a function without a body.
+    True for `None` and `...`, for a list, tuple or dictionary with `...` in it, and for
+    a function without a body.
     """
     if value is None or value is ... or _is_empty_function(value):
         return True

@@ -20,15 +20,7 @@ __all__ = ["check_query", "example_log"]
 def example_log(records: "Sequence[Record]") -> "Iterator[sqlite3.Connection]":
     """Make a small log in memory, with the tables that the store has.
 
-    Parameters
-    ----------
-    records : sequence of Record
-        What it holds.
-
-    Yields
-    ------
-    sqlite3.Connection
-        The log, closed at the end of the block.
+    It is closed at the end of the block.
     """
     from sqlalchemy import StaticPool, create_engine
 
@@ -57,27 +49,12 @@ def check_query(
     hint: str,
     remark: str,
 ) -> Verdict:
-    """Run a query on a log, and compare what it finds.
+    """Run the text of a query on a log, and compare what it finds.
 
-    Parameters
-    ----------
-    answer : str
-        The text of the reader's query.
-    log : sqlite3.Connection
-        What it is run on.
-    expected : mapping of str to sequence
-        Column name to values; the first column tells the rows apart.
-    parameter : float, optional
-        What stands for each ``?`` of the query. Without it SQLite refuses a ``?``.
-    log_is : str
-        What the log is, for the reader: "a small log of two versions".
-    hint, remark : str
-        As in `check_table`.
-
-    Returns
-    -------
-    Verdict
-        Whether the table is right, or what SQLite or the comparison says.
+    `expected` maps column names to values; the first column tells the rows apart.
+    `parameter` stands for each ``?`` of the query; without it SQLite refuses a ``?``.
+    `log_is` says what the log is, for the reader: "a small log of two versions". `hint`
+    and `remark` are as in `check_table`.
     """
     import pandas as pd
 

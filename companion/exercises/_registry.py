@@ -93,18 +93,7 @@ def _alternatives(ids: list[str]) -> str:
 
 
 def chapter_checkers(chapter: str) -> Mapping[str, Checker]:
-    """Import the checkers of one chapter.
-
-    Parameters
-    ----------
-    chapter : str
-        What its exercises' ids begin with, a key of `MODULES`.
-
-    Returns
-    -------
-    mapping of str to callable
-        Exercise id to checker.
-    """
+    """Import the checkers of one chapter, a key of `MODULES`, by exercise id."""
     module = importlib.import_module(f"companion.exercises.{MODULES[chapter]}")
     checkers: Mapping[str, Checker] = module.CHECKERS
     return checkers
