@@ -31,30 +31,11 @@ def listing_command(
 ) -> click.Command:
     """Make the command that lists one kind of record.
 
-    Parameters
-    ----------
-    record : type
-        Class of the records.
-    read : callable
-        Takes the store and, by name, `limit`, `since`, `until` and the filters;
-        returns the records.
-    noun : str
-        What one record is called: "prediction".
-    text, example : str
-        What the help says, and an example of the command.
-    columns : sequence of str
-        Names of the table's columns.
-    cells : callable
-        Returns the cells of one record.
-    right, n_elastic
-        As in `format_table`.
-    filters : sequence of click.option
-        The listing's own filters; each is passed to `read` by its name.
-
-    Returns
-    -------
-    click.Command
-        With the options that every listing has, and the filters.
+    `read` takes the store and, by name, `limit`, `since`, `until` and the filters, and
+    returns records; `noun` is what one is called: "prediction". `text` and `example`
+    are for the help. `cells` returns the cells of one record, under the names in
+    `columns`; `right` and `n_elastic` are as in `format_table`. The command has the
+    options of every listing, and the `filters`.
     """
 
     def run(

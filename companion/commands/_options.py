@@ -22,21 +22,9 @@ def setting_option(
 ) -> Callable[[_Function], _Function]:
     """Make the option of one setting.
 
-    Parameters
-    ----------
-    name : str
-        A key of `companion.settings.SETTINGS`: the option's variable, default
-        and help come from there.
-    option : str, optional
-        Name of the option without its dashes; by default `name`. Two commands
-        may then have an option of one name, such as ``--port``.
-    **attributes
-        What else `click.option` takes: `type`, `metavar`, ...
-
-    Returns
-    -------
-    callable
-        The decorator.
+    Variable, default and help come from `companion.settings.SETTINGS`. `option` is its
+    name without dashes, by default `name`, so that two commands may have an option of
+    one name, such as ``--port``. `attributes` go to `click.option`.
     """
     setting = SETTINGS[name]
     return click.option(

@@ -18,25 +18,12 @@ def format_table(
     right: Sequence[str] = (),
     n_elastic: int = 1,
 ) -> str:
-    """Format rows as a table.
+    """Format rows as a table, without a line feed at the end.
 
-    Parameters
-    ----------
-    header : sequence of str
-        Names of the columns.
-    rows : sequence of sequence of str
-        Cells, as many in each row as there are columns. What cannot be printed
-        is shown as ``?``: untrusted text must not control the terminal.
-    right : sequence of str, optional
-        The columns to align to the right.
-    n_elastic : int, default=1
-        Number of columns at the end that share the room that the others leave;
-        their cells are cut to fit.
-
-    Returns
-    -------
-    str
-        Lines without a line feed at the end.
+    What cannot be printed is shown as ``?``: untrusted text must not control the
+    terminal. The columns named in `right` are aligned to the right. The last
+    `n_elastic` columns share the room that the others leave; their cells are cut to
+    fit.
     """
     table = [header, *(tuple(map(_printable, row)) for row in rows)]
     n_fixed = len(header) - n_elastic
