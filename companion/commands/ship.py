@@ -1,5 +1,6 @@
 """`companion ship`: bring what waits in the journal into the database."""
 
+import contextlib
 import logging
 import signal
 import sys
@@ -60,11 +61,8 @@ def command(
         raise SettingError("--while-stdin-open needs --follow. Add --follow.")
     if following:
         stop = _stop_at_end_of_input() if while_stdin_open else _stop_at_signal()
-        shipper = Shipper(store, journal)
-        try:
+        with contextlib.closing(Shipper(store, journal)) as shipper:
             report = follow(shipper, stop=stop, interval_s=interval)
-        finally:
-            shipper.close()
     else:
         report = _ship_once(store, journal)
     click.echo(_sentence(report))

@@ -16,7 +16,6 @@ from companion.errors import SettingError
 from companion.store.records.fields import (
     Record,
     check_json,
-    check_number,
     check_text,
 )
 
@@ -111,7 +110,8 @@ class LLMCall(Record):
         for name in ("input_tokens", "cached_tokens", "output_tokens"):
             _check_tokens(name, getattr(self, name))
         for name in ("latency_ms", "first_token_ms"):
-            self._check_duration(name)
+            if getattr(self, name) is not None:
+                self._keep_duration(name)
 
     def _clean_prompt(self) -> None:
         prompt: object = self.prompt
@@ -132,15 +132,6 @@ class LLMCall(Record):
         if not isinstance(text, str):
             raise SettingError(f"{name} must be text, got {text!r:.80}")
         object.__setattr__(self, name, replace_non_text(text))
-
-    def _check_duration(self, name: str) -> None:
-        duration = getattr(self, name)
-        if duration is None:
-            return
-        check_number(name, duration)
-        if duration < 0:
-            raise SettingError(f"{name} must be >= 0, got {duration!r}")
-        object.__setattr__(self, name, float(duration))
 
 
 def replace_non_text(text: str) -> str:

@@ -164,6 +164,13 @@ class Record:
             raise SettingError(f"extra must be a dict or None, got {self.extra!r:.80}")
         check_json("extra", self.extra or {})
 
+    def _keep_duration(self, name: str) -> None:
+        duration = getattr(self, name)
+        check_number(name, duration)
+        if duration < 0:
+            raise SettingError(f"{name} must be >= 0, got {duration!r}")
+        object.__setattr__(self, name, float(duration))
+
 
 @cache
 def _field_names(kind: Any) -> Mapping[str, bool]:

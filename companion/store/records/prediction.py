@@ -76,9 +76,6 @@ class Prediction(Record):
             raise SettingError(f"inputs must be a dict, got {self.inputs!r:.80}")
         check_json("inputs", self.inputs)
         check_number("value", self.value)
-        check_number("latency_ms", self.latency_ms)
         # SQLite has no integers of more than 64 bits.
         object.__setattr__(self, "value", float(self.value))
-        object.__setattr__(self, "latency_ms", float(self.latency_ms))
-        if self.latency_ms < 0:
-            raise SettingError(f"latency_ms must be >= 0, got {self.latency_ms!r}")
+        self._keep_duration("latency_ms")

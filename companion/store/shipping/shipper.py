@@ -293,8 +293,5 @@ def ship(
         If the database cannot be used, or a file of the journal cannot be read;
         what is not in the database stays in the journal.
     """
-    shipper = Shipper(store_url, folder)
-    try:
+    with contextlib.closing(Shipper(store_url, folder)) as shipper:
         return shipper.ship(progress)
-    finally:
-        shipper.close()

@@ -1,7 +1,7 @@
 """Opening a log to read it; this never creates one."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from companion.errors import NoLogError
 from companion.store.sql.database import Database
@@ -19,11 +19,8 @@ def open_log(store_url: str) -> Iterator[Database]:
     address, NoLogError if there is no log yet, and StoreError if the database is
     something else or cannot be used.
     """
-    database = Database(store_url, must_exist=True)
-    try:
+    with closing(Database(store_url, must_exist=True)) as database:
         if not is_log(database):
             raise NoLogError(database.name)
         migrate(database)
         yield database
-    finally:
-        database.close()
