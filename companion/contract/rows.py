@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from companion.contract.columns import Column, Row
-from companion.contract.refusals import Refusals, RefusedError, quote_name
+from companion.contract.refusals import Refusals, quote_name, refuse
 
 __all__ = ["Contract"]
 
@@ -55,7 +55,13 @@ class Contract:
         one entry for each thing that is wrong.
         """
         if not 0 < len(rows) <= max_rows:
-            raise _wrong_number_of_rows(len(rows), max_rows)
+            refuse(
+                "too_many_rows" if rows else "no_rows",
+                f"The request has {len(rows)} rows."
+                + (" Split it into several requests." if rows else ""),
+                given=len(rows),
+                expected=f"from 1 to {max_rows} rows",
+            )
         if self._plain:
             checked = self._check_quickly(rows)
             if checked is not None:
@@ -138,18 +144,6 @@ def _read(column: Column, number: int, row: Row, refusals: Refusals) -> Any:
             expected=column.expected,
         )
     return value
-
-
-def _wrong_number_of_rows(given: int, max_rows: int) -> RefusedError:
-    refusals = Refusals()
-    refusals.add(
-        "too_many_rows" if given else "no_rows",
-        f"The request has {given} rows."
-        + (" Split it into several requests." if given else ""),
-        given=given,
-        expected=f"from 1 to {max_rows} rows",
-    )
-    return refusals.error()
 
 
 def _hint(name: str, missing: Iterable[str]) -> str:
