@@ -23,25 +23,22 @@ def rows_of_prediction(body: object) -> list[Any]:
     Raises RefusedError if it is not an object with the one member `rows`, a list.
     """
     expected = 'an object such as {"rows": [{"column": value, ...}, ...]}'
-    if not isinstance(body, dict):
-        refuse(
-            "wrong_type", "The body is not an object.", given=body, expected=expected
-        )
-    if "rows" not in body:
+    members = _as_object(body, "The body", expected)
+    if "rows" not in members:
         refuse(
             "missing",
             "The body has no member `rows`.",
-            given=_listed(body),
+            given=_listed(members),
             expected=expected,
         )
-    if len(body) > 1:
+    if len(members) > 1:
         refuse(
             "unknown",
             "The body has other members beside `rows`.",
-            given=_listed(body.keys() - {"rows"}),
+            given=_listed(members.keys() - {"rows"}),
             expected=expected,
         )
-    return _as_list(body["rows"], "rows")
+    return _as_list(members["rows"], "rows")
 
 
 def rows_of_invocation(body: object, contract: Contract) -> list[Any]:
@@ -54,20 +51,17 @@ def rows_of_invocation(body: object, contract: Contract) -> list[Any]:
     several, or one that is broken.
     """
     expected = f"an object with one of {', '.join(INVOCATION_FORMATS)}"
-    if not isinstance(body, dict):
-        refuse(
-            "wrong_type", "The body is not an object.", given=body, expected=expected
-        )
-    formats = [name for name in INVOCATION_FORMATS if name in body]
+    members = _as_object(body, "The body", expected)
+    formats = [name for name in INVOCATION_FORMATS if name in members]
     if len(formats) != 1:
         refuse(
             "unknown" if formats else "missing",
             f"The body has {len(formats)} of the members that can hold rows.",
-            given=_listed(formats or body),
+            given=_listed(formats or members),
             expected=expected,
         )
     name = formats[0]
-    given = body[name]
+    given = members[name]
     if name == "dataframe_records":
         return _as_list(given, name)
     if name == "dataframe_split":
@@ -75,16 +69,10 @@ def rows_of_invocation(body: object, contract: Contract) -> list[Any]:
     return _rows_of_tensor(given, name, contract)
 
 
-def _rows_of_split(given: object) -> list[Any]:
+def _rows_of_split(split: object) -> list[Any]:
     member = "dataframe_split"
     expected = 'an object such as {"columns": [...], "data": [[...], ...]}'
-    if not isinstance(given, dict):
-        refuse(
-            "wrong_type",
-            f"`{member}` is not an object.",
-            given=given,
-            expected=expected,
-        )
+    given = _as_object(split, f"`{member}`", expected)
     unknown = given.keys() - {"columns", "data", "index"}
     if unknown or not {"columns", "data"} <= given.keys():
         refuse(
@@ -156,6 +144,14 @@ def _rows_of_columns(given: Row, member: str) -> list[Any]:
 
 def _listed(members: Iterable[str]) -> str:
     return ", ".join(sorted(members)) or "no members"
+
+
+def _as_object(given: object, what: str, expected: str) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        refuse(
+            "wrong_type", f"{what} is not an object.", given=given, expected=expected
+        )
+    return given
 
 
 def _as_list(given: object, member: str) -> list[Any]:

@@ -73,10 +73,9 @@ def reply_to_error(err: Exception) -> Response:
     if isinstance(err, HTTPException) and (err.code or 500) < 400:
         response = err.get_response()  # a redirect
         return Response(response.get_data(), err.code, response.headers)
-    problem = _problem_of(err)
+    problem, request_id = _problem_of(err), current_request_id()
     if problem.kind.status == 500:
-        log_failure(err, current_request_id())
-    request_id = current_request_id()
+        log_failure(err, request_id)
     content = problem_body(
         problem, request_id=request_id, for_mlflow=request.path == "/invocations"
     )

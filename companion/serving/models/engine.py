@@ -83,41 +83,28 @@ def make_model(
 
 def _find_picker(folder: ModelFolder, raw: Any) -> Callable[[Any], list[float]]:
     """Decide once how one number a row is taken out of what the model returns."""
-    array = _as_array(raw)
+    array = np.asarray(raw)
     is_number = array.dtype.kind in "biuf"
     if is_number and array.shape in ((1,), (1, 1)):
-        return lambda raw: _as_array(raw).ravel().tolist()
+        return lambda raw: np.asarray(raw).ravel().tolist()
     if is_number and array.shape == (1, 2) and folder.predict_fn == "predict_proba":
-        return lambda raw: _as_array(raw)[:, 1].tolist()
+        return lambda raw: np.asarray(raw)[:, 1].tolist()
+    what = "numbers" if is_number else "values that are no numbers"
     raise ModelError(
         f"The model in {folder.path} answers one row by `{folder.predict_fn}` with "
-        f"{_described(array)}. Served are models that give one number a row: a "
-        "regressor, or a classifier of two classes saved with "
+        f"{what} of shape {array.shape}. Served are models that give one number a row: "
+        "a regressor, or a classifier of two classes saved with "
         '`pyfunc_predict_fn="predict_proba"`.'
     )
 
 
-def _as_array(raw: Any) -> np.ndarray[Any, Any]:
-    array: np.ndarray[Any, Any] = np.asarray(raw)
-    return array
-
-
-def _described(array: np.ndarray[Any, Any]) -> str:
-    what = "numbers" if array.dtype.kind in "biuf" else "values that are no numbers"
-    return f"{what} of shape {array.shape}"
-
-
 def _check_numbers(values: list[float], n_rows: int) -> list[float]:
     """Return the values if there is a finite one for each row; else raise."""
-    if len(values) != n_rows or not all(map(math.isfinite, values)):
-        raise _no_number(values, n_rows)
-    return values
-
-
-def _no_number(values: Sequence[float], n_rows: int) -> Exception:
-    refusals = Refusals()
     if len(values) != n_rows:
-        return ModelError(f"the model answered {n_rows} rows with {len(values)} values")
+        raise ModelError(f"the model answered {n_rows} rows with {len(values)} values")
+    if all(map(math.isfinite, values)):
+        return values
+    refusals = Refusals()
     for number, value in enumerate(values):
         if not math.isfinite(value):
             refusals.add(
@@ -127,4 +114,4 @@ def _no_number(values: Sequence[float], n_rows: int) -> Exception:
                 given=value,
                 expected="values that the model can use",
             )
-    return refusals.error()
+    raise refusals.error()

@@ -30,7 +30,10 @@ def load_model(path: str | Path) -> Model:
     """
     folder = read_model_folder(path)
     try:
-        predict = _load(folder)
+        if folder.skops is None:
+            predict = _load_with_mlflow(folder)
+        else:
+            predict = _load_skops(folder, folder.skops)
         example = predict(folder.contract.check([folder.example]))
     except (ModelError, MissingExtraError):
         raise
@@ -48,12 +51,6 @@ def _first_line(err: Exception) -> str:
     lines = str(err).strip().splitlines()
     text = lines[0][:300] if lines else "no reason given"
     return text if text.endswith(".") else f"{text}."
-
-
-def _load(folder: ModelFolder) -> Callable[[Rows], Any]:
-    if folder.skops is None:
-        return _load_with_mlflow(folder)
-    return _load_skops(folder, folder.skops)
 
 
 def _load_skops(folder: ModelFolder, file: SkopsFile) -> Callable[[Rows], Any]:

@@ -59,7 +59,7 @@ def serve_with_gunicorn(
     finally:
         if os.getpid() == arbiter:
             shipper.stop()
-    application.raise_failure()
+    application.report.raise_if_any()
 
 
 def _import_early(folder: ModelFolder) -> None:
@@ -86,7 +86,7 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         self._greeting = greeting
         self._is_first = False
         self._must_load = True
-        self._report = FailureReport()
+        self.report = FailureReport()
         super().__init__()
 
     def load_config(self) -> None:
@@ -118,13 +118,9 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
                 source.get()
         except CompanionError as err:
             if self._must_load:
-                self._report.send(err)
+                self.report.send(err)
                 sys.exit(0)
         return create_app(self._config, router=router)
-
-    def raise_failure(self) -> None:
-        """Raise what a worker reported, if one did."""
-        self._report.raise_if_any()
 
     def _note_worker(self, _arbiter: Arbiter, worker: Any) -> None:
         self._is_first = worker.age == 1

@@ -31,7 +31,7 @@ _TYPES: Mapping[str, Mapping[str, str]] = {
         "description": "A UTC time without an offset, such as 2014-05-01T18:00:00.",
     },
 }
-_PROBLEM_STATUSES = ("400", "413", "415", "422", "500", "503")
+_TEXT: Mapping[str, str] = {"type": "string"}
 _SAMPLE_ID = "0b9e3c3e-5b1f-4d57-9a3b-0f8f6c1d2e4a"
 
 
@@ -71,7 +71,7 @@ def describe(folder: ModelFolder, *, max_rows: int) -> dict[str, Any]:
         },
         "components": {
             "schemas": _schemas(folder, max_rows),
-            "responses": {"Problem": _problem_response()},
+            "responses": {"Problem": _PROBLEM_RESPONSE},
         },
     }
 
@@ -88,7 +88,7 @@ def _predict(folder: ModelFolder) -> dict[str, Any]:
         "requestBody": _json_body("Rows", {"rows": [folder.example]}),
         "responses": {
             "200": _json_response("One value for each row", "Predictions", answer),
-            **_problems(),
+            **_PROBLEMS,
         },
     }
 
@@ -102,7 +102,7 @@ def _invocations(folder: ModelFolder) -> dict[str, Any]:
         ),
         "responses": {
             "200": _json_response("What the model returned", "InvocationAnswer"),
-            **_problems(),
+            **_PROBLEMS,
         },
     }
 
@@ -125,32 +125,29 @@ def _json_response(
 
 
 def _json_content(schema: str, example: object) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    content: dict[str, Any] = {"schema": _reference("schemas", schema)}
     if example is not None:
         content["example"] = example
     return {"application/json": content}
 
 
-def _problems() -> dict[str, Any]:
-    problem = {"$ref": "#/components/responses/Problem"}
-    return dict.fromkeys(_PROBLEM_STATUSES, problem)
+def _reference(part: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/{part}/{name}"}
 
 
-def _problem_response() -> dict[str, Any]:
-    return {
-        "description": "Why there is no answer, as RFC 9457 has it",
-        "content": {
-            "application/problem+json": {
-                "schema": {"$ref": "#/components/schemas/Problem"}
-            }
-        },
-    }
+_PROBLEMS = dict.fromkeys(
+    ("400", "413", "415", "422", "500", "503"), _reference("responses", "Problem")
+)
+_PROBLEM_RESPONSE = {
+    "description": "Why there is no answer, as RFC 9457 has it",
+    "content": {
+        "application/problem+json": {"schema": _reference("schemas", "Problem")}
+    },
+}
 
 
 def _schemas(folder: ModelFolder, max_rows: int) -> dict[str, Any]:
-    row = {"$ref": "#/components/schemas/Row"}
-    rows = {"type": "array", "items": row, "minItems": 1, "maxItems": max_rows}
-    text = {"type": "string"}
+    rows = _array(_reference("schemas", "Row")) | {"minItems": 1, "maxItems": max_rows}
     return {
         "Row": {
             "type": "object",
@@ -158,27 +155,18 @@ def _schemas(folder: ModelFolder, max_rows: int) -> dict[str, Any]:
             "required": [c.name for c in folder.contract.columns if c.required],
             "additionalProperties": False,
         },
-        "Rows": {
-            "type": "object",
-            "properties": {"rows": rows},
-            "required": ["rows"],
-            "additionalProperties": False,
-        },
+        "Rows": _record(rows=rows) | {"additionalProperties": False},
         "Predictions": _record(
-            request_id=text,
-            model=_record(name=text, version=text),
-            predictions={
-                "type": "array",
-                "items": _record(id=text, value={"type": "number"}),
-            },
+            request_id=_TEXT,
+            model=_record(name=_TEXT, version=_TEXT),
+            predictions=_array(_record(id=_TEXT, value={"type": "number"})),
         ),
         "Invocation": {
             "type": "object",
             "properties": {
                 "dataframe_records": rows,
                 "dataframe_split": _record(
-                    columns={"type": "array", "items": text},
-                    data={"type": "array", "items": {"type": "array"}},
+                    columns=_array(_TEXT), data=_array({"type": "array"})
                 ),
                 "inputs": {"type": ["object", "array"]},
                 "instances": {"type": ["object", "array"]},
@@ -187,9 +175,9 @@ def _schemas(folder: ModelFolder, max_rows: int) -> dict[str, Any]:
         "InvocationAnswer": _record(predictions={}),
         "Health": {
             "type": "object",
-            "properties": {"reasons": {"type": "array", "items": text}},
+            "properties": {"reasons": _array(_TEXT)},
         },
-        "Version": _record(companion=text, python=text, model={"type": "object"}),
+        "Version": _record(companion=_TEXT, python=_TEXT, model={"type": "object"}),
         "Problem": _problem_schema(),
     }
 
@@ -207,30 +195,31 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _problem_schema() -> dict[str, Any]:
-    text, number = {"type": "string"}, {"type": "integer"}
+    number = {"type": "integer"}
     entry = {
         "type": "object",
         "properties": {
             "row": {"type": ["integer", "null"]},
             "column": {"type": ["string", "null"]},
-            "reason": text,
+            "reason": _TEXT,
             "given": {},
-            "expected": text,
-            "detail": text,
+            "expected": _TEXT,
+            "detail": _TEXT,
         },
     }
     schema = _record(
         type={"type": "string", "enum": [kind.url for kind in PROBLEM_TYPES.values()]},
-        title=text,
+        title=_TEXT,
         status=number,
-        detail=text,
-        instance=text,
+        detail=_TEXT,
+        instance=_TEXT,
     )
-    schema["properties"] |= {
-        "errors": {"type": "array", "items": entry},
-        "errors_total": number,
-    }
+    schema["properties"] |= {"errors": _array(entry), "errors_total": number}
     return schema
+
+
+def _array(items: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
 
 
 def _record(**properties: object) -> dict[str, Any]:
