@@ -82,16 +82,8 @@ def read_response(response: object) -> Answer:
     It is a ``ChatCompletion`` of the `openai` client, or the server's JSON as a
     mapping.
     """
-    body = _as_mapping(response)
-    choice = _first_choice(body)
-    message = _as_mapping(choice.get("message"))
-    text = plain_text(message.get("content")) or message.get("refusal") or ""
-    return replace(
-        _openai_counts(body.get("usage")),
-        completion=_join(text, message.get("tool_calls")),
-        finish_reason=choice.get("finish_reason"),
-        model=body.get("model"),
-    )
+    message, text, answer = _read_choice(response, "message")
+    return replace(answer, completion=_join(text, message.get("tool_calls")))
 
 
 def read_chunk(chunk: object) -> Chunk:
@@ -102,20 +94,25 @@ def read_chunk(chunk: object) -> Chunk:
     """
     if isinstance(chunk, str):
         return Chunk(text=chunk, has_output=bool(chunk), answer=Answer())
-    body = _as_mapping(chunk)
-    choice = _first_choice(body)
-    delta = _as_mapping(choice.get("delta"))
-    text = plain_text(delta.get("content")) or delta.get("refusal") or ""
-    return Chunk(
-        text=text,
-        has_output=bool(
-            text or delta.get("tool_calls") or delta.get("reasoning_content")
-        ),
-        answer=replace(
-            _openai_counts(body.get("usage")),
-            finish_reason=choice.get("finish_reason"),
-            model=body.get("model"),
-        ),
+    delta, text, answer = _read_choice(chunk, "delta")
+    has_output = text or delta.get("tool_calls") or delta.get("reasoning_content")
+    return Chunk(text=text, has_output=bool(has_output), answer=answer)
+
+
+def _read_choice(answer: object, member: str) -> tuple[Mapping[str, Any], str, Answer]:
+    """Read the first choice: its message or delta, the text, and what else it says."""
+    body = _as_mapping(answer)
+    choice = _as_mapping((body.get("choices") or [{}])[0])
+    message = _as_mapping(choice.get(member))
+    rest = replace(
+        _openai_counts(body.get("usage")),
+        finish_reason=choice.get("finish_reason"),
+        model=body.get("model"),
+    )
+    return (
+        message,
+        plain_text(message.get("content")) or message.get("refusal") or "",
+        rest,
     )
 
 
@@ -193,11 +190,6 @@ def _openai_counts(usage: object) -> Answer:
         cached_tokens=details.get("cached_tokens"),
         output_tokens=counts.get("completion_tokens"),
     )
-
-
-def _first_choice(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    choices = body.get("choices") or [{}]
-    return _as_mapping(choices[0])
 
 
 def _as_mapping(value: Any) -> Mapping[str, Any]:
