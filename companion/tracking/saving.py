@@ -8,7 +8,6 @@ range in which each input is plausible. Introduced in Lab 1.
 
 import logging
 import math
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -156,7 +155,9 @@ def save_model_folder(
         or `ranges` and columns differ.
     """
     target = Path(folder).expanduser().absolute()
-    _refuse_empty(name=name, version=version)
+    for what, text in (("name", name), ("version", version)):
+        if not text.strip():
+            raise SettingError(f"the model's {what} is empty; give it one.")
     given = allowed_ranges(features) if ranges is None else ranges
     chosen = {column: Range.of(ends) for column, ends in given.items()}
     if sorted(chosen) != sorted(str(column) for column in features):
@@ -170,33 +171,29 @@ def save_model_folder(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # Written beside its place and then renamed: a crash leaves no half folder.
-        workshop = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        with tempfile.TemporaryDirectory(
+            prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
+        ) as workshop:
+            place = Path(workshop, "model")
+            _write(
+                mlflow,
+                model,
+                place,
+                features=features.astype("float64"),
+                predict_fn=predict_fn,
+                metadata=notes.to_metadata(),
+            )
+            _refuse_existing(target)
+            place.rename(target)
     except OSError as err:
         raise ModelError(
-            f"{target} cannot be written: {err.strerror}. Choose another folder."
-        ) from err
-    try:
-        _write(
-            mlflow,
-            model,
-            workshop / "model",
-            features=features.astype("float64"),
-            predict_fn=predict_fn,
-            metadata=notes.to_metadata(),
-        )
-        _refuse_existing(target)
-        (workshop / "model").rename(target)
-    except OSError as err:
-        raise ModelError(
-            f"{target} cannot be written: {err}. Choose another folder."
+            f"{target} cannot be written: {err.strerror or err}. Choose another folder."
         ) from err
     except mlflow.exceptions.MlflowException as err:
         raise ModelError(
             f"the model cannot be saved: {err.message} Save one that is made of "
             "scikit-learn's own parts."
         ) from err
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
     return target
 
 
@@ -241,12 +238,6 @@ def _quiet_log(name: str) -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-def _refuse_empty(**texts: str) -> None:
-    for what, text in texts.items():
-        if not text.strip():
-            raise SettingError(f"the model's {what} is empty; give it one.")
 
 
 def _refuse_existing(target: Path) -> None:
