@@ -10,6 +10,9 @@ RAIN_COLUMNS = ("rain_mm", "temp_c", "wind_ms")
 RAIN_ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
 # Real servers started and killed, environments made: seconds for each test.
 SLOW = (
+    "book/test_broken_copies.py",
+    "book/test_mathml_formulas.py",
+    "book/test_run_chapters.py",
     "commands/test_llm.py",
     "commands/test_train.py",
     "llm/local/",
