@@ -7,6 +7,8 @@
     ├── MissingExtraError     a part needs libraries that are not installed
     ├── DataError             a data file is broken
     ├── ExerciseError         no exercise with a checker has this number
+    ├── RefusedError          rows that a model cannot use
+    ├── ProblemError          a request that a server answers with a problem
     ├── ModelError            a model folder is missing, broken or cannot be served
     ├── WeightsError          a language model's weights are missing or unusable
     ├── LanguageModelError    a language model does not answer, or refuses a call
@@ -23,6 +25,8 @@ error into text; everything else raises. The book's page of errors explains
 each one.
 """
 
+from typing import Any
+
 __all__ = [
     "CompanionError",
     "DataError",
@@ -33,7 +37,9 @@ __all__ = [
     "ModelError",
     "NoLogError",
     "PortInUseError",
+    "ProblemError",
     "PromptTooLongError",
+    "RefusedError",
     "SettingError",
     "StartError",
     "StoreError",
@@ -78,6 +84,40 @@ class DataError(CompanionError, ValueError):
 
 class ExerciseError(CompanionError, LookupError):
     """No exercise of the book that has a checker has this number."""
+
+
+class RefusedError(CompanionError, ValueError):
+    """Rows cannot be used: the model's contract, or the model, refuses them.
+
+    Parameters
+    ----------
+    entries : list of dict
+        The first 100 things that are wrong, each with `row`, `column`, `reason`,
+        `given`, `expected` and `detail`.
+    total : int
+        How many things are wrong altogether.
+    """
+
+    def __init__(self, entries: list[dict[str, Any]], total: int) -> None:
+        super().__init__(entries[0]["detail"])
+        self.entries = entries
+        self.total = total
+
+
+class ProblemError(CompanionError, RuntimeError):
+    """A server ends a request with a problem as its answer.
+
+    Parameters
+    ----------
+    slug : str
+        A key of `companion.serving.http.problems.PROBLEM_TYPES`.
+    detail : str
+        A sentence about this request.
+    """
+
+    def __init__(self, slug: str, detail: str) -> None:
+        super().__init__(detail)
+        self.slug = slug
 
 
 class ModelError(CompanionError, ValueError):

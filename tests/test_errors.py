@@ -1,6 +1,8 @@
+import ast
 import builtins
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,20 @@ def test_every_error_is_listed():
     }
 
     assert defined == set(errors.__all__)
+
+
+def test_no_other_module_defines_a_public_error():
+    """Read, not run: modules for another system are checked as well."""
+    package = Path(errors.__file__).parent
+    defined = {
+        node.name
+        for path in package.rglob("*.py")
+        if path != Path(errors.__file__)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef) and node.name.endswith(("Error", "Exception"))
+    }
+
+    assert not {name for name in defined if not name.startswith("_")}
 
 
 def test_the_tree_in_the_docstring_is_the_tree_of_the_classes():

@@ -8,30 +8,14 @@ sends the entries.
 import math
 from typing import Any, NoReturn
 
-__all__ = ["MAX_ENTRIES", "Entry", "Refusals", "RefusedError", "quote_name", "refuse"]
+from companion.errors import RefusedError
+
+__all__ = ["MAX_ENTRIES", "Entry", "Refusals", "quote_name", "refuse"]
 
 Entry = dict[str, Any]
 
 MAX_ENTRIES = 100  # enough to see the pattern; a body of 1 MiB can hold thousands
 _LONGEST_TEXT = 80  # characters of a given value that are repeated
-
-
-class RefusedError(ValueError):
-    """The content of a request cannot be used.
-
-    Attributes
-    ----------
-    entries : list of dict
-        The first `MAX_ENTRIES` things that are wrong, each with `row`,
-        `column`, `reason`, `given`, `expected` and `detail`.
-    total : int
-        How many things are wrong altogether.
-    """
-
-    def __init__(self, entries: list[Entry], total: int) -> None:
-        super().__init__(entries[0]["detail"])
-        self.entries = entries
-        self.total = total
 
 
 class Refusals:

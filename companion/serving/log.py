@@ -8,8 +8,7 @@ prediction is in the log.
 import logging
 from collections.abc import Sequence
 
-from companion.errors import JournalError
-from companion.serving.http.problems import ProblemError
+from companion.errors import JournalError, ProblemError
 from companion.store import Journal, Prediction
 from companion.store.journal.losses import LossCounter
 

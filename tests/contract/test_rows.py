@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from companion.contract.columns import Column
 from companion.contract.ranges import Range
-from companion.contract.refusals import MAX_ENTRIES, RefusedError
+from companion.contract.refusals import MAX_ENTRIES
 from companion.contract.rows import Contract
+from companion.errors import RefusedError
 
 TWO = Contract(
     [

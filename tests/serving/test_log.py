@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from companion.serving.http.problems import ProblemError
+from companion.errors import ProblemError
 from companion.serving.log import PredictionLog
 from companion.store import Journal, Prediction
 

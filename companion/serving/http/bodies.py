@@ -8,7 +8,7 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from companion.contract.refusals import quote_name
-from companion.serving.http.problems import ProblemError
+from companion.errors import ProblemError
 from companion.serving.http.responses import JSON_TYPE
 
 __all__ = ["read_body", "read_json", "write_mlflow"]

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from companion.contract.refusals import RefusedError
+from companion.errors import ProblemError, RefusedError
 
 __all__ = [
     "PROBLEM_TYPES",
     "Problem",
-    "ProblemError",
     "ProblemType",
     "problem_body",
+    "problem_of",
     "problem_of_refusal",
 ]
 
@@ -99,22 +99,22 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class ProblemError(Exception):
-    """A request ends here, with a problem as its answer.
+def problem_of(err: ProblemError) -> Problem:
+    """Say with which problem a request ends.
 
     Parameters
     ----------
-    slug : str
-        A key of `PROBLEM_TYPES`.
-    detail : str
-        A sentence about this request.
-    """
+    err : ProblemError
+        Its slug is a key of `PROBLEM_TYPES`.
 
-    def __init__(self, slug: str, detail: str) -> None:
-        super().__init__(detail)
-        kind = PROBLEM_TYPES[slug]
-        headers = {"Retry-After": str(_RETRY_S)} if kind.status == 503 else {}
-        self.problem = Problem(kind=kind, detail=detail, headers=headers)
+    Returns
+    -------
+    Problem
+        Of that type, with the error's detail.
+    """
+    kind = PROBLEM_TYPES[err.slug]
+    headers = {"Retry-After": str(_RETRY_S)} if kind.status == 503 else {}
+    return Problem(kind=kind, detail=str(err), headers=headers)
 
 
 def problem_of_refusal(refusal: RefusedError) -> Problem:

@@ -13,13 +13,12 @@ from typing import Any
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from companion.contract.refusals import RefusedError
-from companion.errors import ModelError
+from companion.errors import ModelError, ProblemError, RefusedError
 from companion.serving.http.problems import (
     PROBLEM_TYPES,
     Problem,
-    ProblemError,
     problem_body,
+    problem_of,
     problem_of_refusal,
 )
 
@@ -104,9 +103,9 @@ def _problem_of(err: Exception) -> Problem:
     if isinstance(err, RefusedError):
         return problem_of_refusal(err)
     if isinstance(err, ProblemError):
-        return err.problem
+        return problem_of(err)
     if isinstance(err, ModelError):
-        return ProblemError("no-model", str(err)).problem
+        return problem_of(ProblemError("no-model", str(err)))
     if isinstance(err, HTTPException):
         return _problem_of_http(err)
     return Problem(

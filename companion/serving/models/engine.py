@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from companion.contract.refusals import Refusals, RefusedError, refuse
-from companion.errors import ModelError
+from companion.contract.refusals import Refusals, refuse
+from companion.errors import ModelError, RefusedError
 from companion.serving.models.folder import ModelFolder
 
 __all__ = ["Answer", "Model", "Rows", "make_model"]

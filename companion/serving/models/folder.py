@@ -14,10 +14,9 @@ from typing import Any
 import yaml
 
 from companion.contract.notes import CompanionNotes
-from companion.contract.refusals import RefusedError
 from companion.contract.rows import Contract
 from companion.contract.signature import read_contract
-from companion.errors import ModelError
+from companion.errors import ModelError, RefusedError
 from companion.serving.http.formats import rows_of_invocation
 
 __all__ = ["ModelFolder", "SkopsFile", "read_model_folder"]

@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from companion.errors import CompanionError
-from companion.serving.http.problems import ProblemError
+from companion.errors import CompanionError, ProblemError
 from companion.serving.models.engine import Model
 from companion.serving.models.loading import load_model
 

@@ -25,7 +25,8 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import ThreadWorker
 
-from companion.serving.http.problems import ProblemError, problem_body
+from companion.errors import ProblemError
+from companion.serving.http.problems import problem_body, problem_of
 from companion.serving.http.responses import log_failure
 
 __all__ = ["STALL_S", "QuietLogger", "Worker"]
@@ -141,8 +142,9 @@ def _reason(exc: ParseException) -> str:
 
 
 def _http(error: ProblemError, request_id: str) -> bytes:
-    kind = error.problem.kind
-    body = problem_body(error.problem, request_id=request_id, for_mlflow=False)
+    problem = problem_of(error)
+    kind = problem.kind
+    body = problem_body(problem, request_id=request_id, for_mlflow=False)
     head = (
         f"HTTP/1.1 {kind.status} {kind.title}\r\n"
         "Connection: close\r\n"

@@ -5,7 +5,7 @@ import platform
 from flask import Blueprint, Response
 
 from companion import __version__
-from companion.errors import CompanionError
+from companion.errors import CompanionError, RefusedError
 from companion.serving.http.responses import reply, reply_json
 from companion.serving.log import PredictionLog
 from companion.serving.models.routing import Router
@@ -66,6 +66,7 @@ def health_views(router: Router, log: PredictionLog) -> Blueprint:
 
 
 def _reason(err: Exception) -> str:
-    if isinstance(err, CompanionError):
+    # A refusal may repeat a value of the example.
+    if isinstance(err, CompanionError) and not isinstance(err, RefusedError):
         return str(err)
     return f"The model does not answer its own example: {type(err).__name__}."

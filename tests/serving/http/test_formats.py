@@ -1,8 +1,8 @@
 import pytest
 
 from companion.contract.columns import Column
-from companion.contract.refusals import RefusedError
 from companion.contract.rows import Contract
+from companion.errors import RefusedError
 from companion.serving.http.formats import rows_of_invocation, rows_of_prediction
 
 TWO = Contract([Column(name="a", kind="double"), Column(name="b", kind="double")])

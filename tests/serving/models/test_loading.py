@@ -13,8 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from companion.contract.refusals import RefusedError
-from companion.errors import ModelError
+from companion.errors import ModelError, RefusedError
 from companion.serving.models.folder import read_model_folder
 from companion.serving.models.loading import load_model
 
