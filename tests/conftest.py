@@ -1,6 +1,11 @@
-"""What tests of several parts share: real model folders, made once a session."""
+"""What tests of several parts share: real model folders, made once a session.
 
-from collections.abc import Callable
+Also, which servers of language models a test may see.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +111,32 @@ def rain_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "wind_ms": [0.0, 40.0],
         },
     )
+
+
+@pytest.fixture
+def own_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Any]]]:
+    """List the servers of language models that this test has started.
+
+    Others of the same user may run meanwhile. In the end there must be none.
+    """
+    import psutil
+
+    from companion.llm.local.listing import running_servers
+
+    mark = secrets.token_hex(8)
+    monkeypatch.setenv("STARTED_BY_TEST", mark)  # servers inherit it
+
+    def is_own(pid: int) -> bool:
+        try:
+            return bool(psutil.Process(pid).environ().get("STARTED_BY_TEST") == mark)
+        except psutil.Error:
+            return False
+
+    def read() -> list[Any]:
+        return [info for info in running_servers() if is_own(info.pid)]
+
+    yield read
+    deadline = time.monotonic() + 20
+    while read():
+        assert time.monotonic() < deadline, "the test left a server"
+        time.sleep(0.02)

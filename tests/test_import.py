@@ -20,6 +20,7 @@ HEAVY = {
     "mlflow",
     "numpy",
     "pandas",
+    "psutil",
     "scipy",
     "sklearn",
     "skops",

@@ -1,26 +1,31 @@
 """`companion llm`: the language model on this machine."""
 
-import dataclasses
 import json
+import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from companion.commands._options import setting_option
-from companion.errors import SettingError
-from companion.llm.local.process import CONTEXT, PARALLEL
-
-if TYPE_CHECKING:
-    from companion.llm.local.listing import ServerInfo
+from companion.errors import PortInUseError, SettingError, StartError
+from companion.llm.local import listing
+from companion.llm.local.process import CONTEXT, PARALLEL, ServerProcess, check_room
+from companion.system.parents import watch_parent
+from companion.system.ports import take_port
 
 __all__ = ["command"]
 
+_POLL_S = 0.1
+# Another that takes the port is listed once it has loaded its model.
+_LISTED_S = 5.0
 _ASK = (
     "curl {url}/v1/chat/completions -H 'Content-Type: application/json' "
     '-d \'{{"messages": [{{"role": "user", "content": "What is rain?"}}]}}\''
@@ -100,31 +105,55 @@ def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> Non
     names it; the greeting says how. It ends with the terminal or, except on
     Windows, the program that started it, unless that was nohup.
     """
-    from companion.llm.local.foreground import serve_model
-
-    def greet(info: "ServerInfo") -> None:
-        click.echo(
-            f"Serving {info.model} on {info.url}/v1\n"
-            f"  room for    {_room(info)}\n"
-            f"  ask it      {_ASK.format(url=info.url)}\n"
-            f"  share it    {_EXPORT} COMPANION_LLM_URL={info.url}/v1\n"
-            f"  metrics     {info.url}/metrics\n"
-            f"  stop with   Ctrl-C, or companion llm stop --port {_port_of(info)}"
+    parent = os.getppid()  # now: it may die while the model is loaded
+    check_room(context, parallel)
+    _check_port(port)
+    try:
+        server = ServerProcess(
+            model,
+            owner="companion llm serve",
+            port=port,
+            context=context,
+            parallel=parallel,
         )
-        sys.stdout.flush()
-
-    serve_model(file=model, port=port, context=context, parallel=parallel, ready=greet)
+    except StartError:
+        _check_port(port, patience_s=_LISTED_S)  # it may have been taken meanwhile
+        raise
+    over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: over.set())
+    # nohup says that it is meant to stay.
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        watch_parent(parent, over.set)
+    info = server.info
+    click.echo(
+        f"Serving {info.model} on {info.url}/v1\n"
+        f"  room for    {_room(info)}\n"
+        f"  ask it      {_ASK.format(url=info.url)}\n"
+        f"  share it    {_EXPORT} COMPANION_LLM_URL={info.url}/v1\n"
+        f"  metrics     {info.url}/metrics\n"
+        f"  stop with   Ctrl-C, or companion llm stop --port {_port_of(info)}"
+    )
+    sys.stdout.flush()
+    while server.running and not over.wait(_POLL_S):
+        pass  # Windows lets no signal through to a wait without an end
+    code = server.stop()
+    # `companion llm stop` ends it with this signal; on Windows that is the code.
+    if abs(code) not in (0, signal.SIGTERM):
+        raise StartError(
+            f"The server of the language model ended by itself. {server.last_output} "
+            f"(exit code {code}). Start it again with `companion llm serve`."
+        )
 
 
 @command.command("status", epilog="Example: companion llm status --json")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def _status(*, as_json: bool) -> None:
     """Say which language models of yours run on this machine, and who started them."""
-    from companion.llm.local.listing import running_servers
-
-    servers = running_servers()
+    servers = listing.running_servers()
     if as_json:
-        click.echo(json.dumps([_as_json(one) for one in servers], indent=2))
+        told = [asdict(one) | {"memory_bytes": _memory(one)} for one in servers]
+        click.echo(json.dumps(told, indent=2))
     elif servers:
         click.echo("\n".join(line for one in servers for line in _describe(one)))
     else:
@@ -140,12 +169,10 @@ def _status(*, as_json: bool) -> None:
 )
 def _stop(*, port: int | None) -> None:
     """End a language model of yours on this machine, whoever started it."""
-    from companion.llm.local.listing import running_servers, stop_server
-
-    servers = running_servers()
+    servers = listing.running_servers()
     chosen = [one for one in servers if port in (None, _port_of(one))]
     if len(chosen) == 1:
-        stop_server(chosen[0])
+        listing.stop_server(chosen[0])
         click.echo(
             f"Stopped {_name(chosen[0])}. {chosen[0].owner} (process "
             f"{chosen[0].owner_pid}) had started it and has lost it."
@@ -161,37 +188,54 @@ def _stop(*, port: int | None) -> None:
         click.echo("No language model runs.")
 
 
-def _describe(info: "ServerInfo") -> Iterator[str]:
-    from companion.llm.local.listing import memory_bytes
+def _check_port(port: int, patience_s: float = 0.0) -> None:
+    try:
+        take_port(listing.HOST, port).close()
+    except PortInUseError:
+        deadline = time.monotonic() + patience_s
+        while (info := listing.find_server(f"http://{listing.HOST}:{port}")) is None:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_S)
+        raise PortInUseError(
+            f"A language model of yours listens on port {port} already: {info.model}, "
+            f"started by {info.owner} (process {info.owner_pid}). Use it, end it with "
+            f"`companion llm stop --port {port}`, or choose another port, such as "
+            f"--port {port + 1}."
+        ) from None
 
+
+def _describe(info: listing.ServerInfo) -> Iterator[str]:
     yield _name(info)
     yield f"  owner     {_owner(info)}"
     yield f"  room for  {_room(info)}"
     yield f"  up        {_age(info.started_at)}"
-    memory = memory_bytes(info.pid)
-    if memory is not None:
+    if (memory := _memory(info)) is not None:
         yield f"  memory    {memory / 1e6:.0f} MB"
 
 
-def _as_json(info: "ServerInfo") -> dict[str, Any]:
-    from companion.llm.local.listing import memory_bytes
+def _memory(info: listing.ServerInfo) -> int | None:
+    import psutil
 
-    return dataclasses.asdict(info) | {"memory_bytes": memory_bytes(info.pid)}
+    try:
+        return int(psutil.Process(info.pid).memory_info().rss)
+    except psutil.Error:  # it has ended
+        return None
 
 
-def _name(info: "ServerInfo") -> str:
+def _name(info: listing.ServerInfo) -> str:
     return f"{info.model} at {info.url}/v1, process {info.pid}"
 
 
-def _owner(info: "ServerInfo") -> str:
+def _owner(info: listing.ServerInfo) -> str:
     return f"{info.owner}, process {info.owner_pid}"
 
 
-def _port_of(info: "ServerInfo") -> int:
+def _port_of(info: listing.ServerInfo) -> int:
     return int(info.url.rpartition(":")[2])
 
 
-def _room(info: "ServerInfo") -> str:
+def _room(info: listing.ServerInfo) -> str:
     requests = "request" if info.parallel == 1 else "requests"
     return f"{info.parallel} {requests} at once, each of {info.context:,} tokens"
 

@@ -12,18 +12,16 @@ import pytest
 
 from companion.cli import main
 from companion.llm import local_model
-from companion.llm.local.listing import running_servers
 from companion.llm.local.weights import find_weights
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux", reason="needs a cache of its own"
-)
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs a cache of its own")
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("COMPANION_LLM_FILE", str(find_weights()))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def _only_own(own_servers, monkeypatch):
+    """No command here sees a server that another program has started."""
+    monkeypatch.setattr("companion.llm.local.listing.running_servers", own_servers)
     monkeypatch.delenv("COMPANION_LLM_URL", raising=False)
 
 
@@ -34,7 +32,7 @@ def model():
 
 
 def ends(model):
-    """Its port and its lock are free; the system may still clear the process away."""
+    """The system may still clear the process away."""
     deadline = time.monotonic() + 10
     while model.running and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -86,7 +84,7 @@ def test_the_json_holds_all_that_is_known(model, capsys):
     }
 
 
-def test_stop_ends_the_only_server_and_says_who_loses_it(model, capsys):
+def test_stop_ends_the_only_server_and_says_who_loses_it(model, capsys, own_servers):
     assert main(["llm", "stop"]) == 0
 
     assert capsys.readouterr().out == (
@@ -94,7 +92,7 @@ def test_stop_ends_the_only_server_and_says_who_loses_it(model, capsys):
         f"{Path(sys.argv[0]).name} (process {os.getpid()}) had started it and has "
         "lost it.\n"
     )
-    assert running_servers() == []
+    assert own_servers() == []
     assert ends(model)
 
 
@@ -112,13 +110,15 @@ def test_of_several_servers_stop_wants_to_know_which(model, capsys):
         assert model.running
 
 
-def test_a_server_that_does_not_end_when_told_is_killed(model, monkeypatch):
+def test_a_server_that_does_not_end_when_told_is_killed(
+    model, monkeypatch, own_servers
+):
     monkeypatch.setattr("companion.llm.local.listing._PATIENCE_S", 0.2)
     os.kill(model.pid, signal.SIGSTOP)
 
     assert main(["llm", "stop"]) == 0
 
-    assert running_servers() == []
+    assert own_servers() == []
     assert ends(model)
 
 
@@ -135,8 +135,10 @@ def test_a_port_on_which_none_is_listed_is_refused_with_those_that_are(model, ca
     assert model.running
 
 
-def test_fetch_says_that_the_weights_are_there(capsys):
+@LINUX
+def test_fetch_says_that_the_weights_are_there(tmp_path, monkeypatch, capsys):
     source = str(find_weights())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     assert main(["llm", "fetch", "--from", source]) == 0
     assert main(["llm", "fetch"]) == 0

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 import pytest
 
 from companion.llm import LocalModel, Recorder, chat_model, local_model
-from companion.llm.local.listing import running_servers
 from companion.llm.local.weights import find_weights
 from companion.store import LLMCall, read_calls, ship
 
@@ -70,30 +68,6 @@ def ask(model: LocalModel, recorder: Recorder) -> Callable[..., Any]:
 def weights() -> Path:
     """The file of the course's language model, wherever it is on this machine."""
     return find_weights()
-
-
-@pytest.fixture
-def own_cache(
-    tmp_path: Path,
-    weights: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    wait_until: Callable[..., None],
-) -> Iterator[Path]:
-    """A cache in which no other program lists a server, nor leaves one.
-
-    Where the system does not let a user move the cache, the tests share it.
-    """
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("COMPANION_LLM_FILE", str(weights))
-    yield tmp_path / "cache"
-    if sys.platform == "linux":
-        wait_until(lambda: running_servers() == [])
-
-
-@pytest.fixture
-def listed(own_cache: Path) -> Callable[[], list[Path]]:
-    """Return the files that servers list themselves in."""
-    return lambda: list(own_cache.rglob("server.*.json"))
 
 
 @pytest.fixture

@@ -16,10 +16,13 @@ def list_loaded(statement):
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [
-        ("import companion.llm", {"langchain_core", "openai", "sqlalchemy"}),
+        ("import companion.llm", {"langchain_core", "openai", "psutil", "sqlalchemy"}),
         ("from companion.llm import record_call", {"langchain_core", "openai"}),
         ("from companion.llm import Recorder", {"langchain_openai", "openai"}),
-        ("from companion.llm import local_model", {"langchain_core", "openai"}),
+        (
+            "from companion.llm import local_model",
+            {"langchain_core", "openai", "psutil"},
+        ),
         (
             (
                 "from companion.llm import chat_model\n"

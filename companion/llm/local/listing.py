@@ -1,54 +1,50 @@
 """Which language model servers of this user run on this machine.
 
-A server lists itself in a file of the user's cache, and holds the lock of that
-file for as long as its process lives. So a file whose lock can be taken was left
-by a killed server and is removed: no process id is trusted. Nothing in the file
-is secret.
+The operating system knows: the command line of a server holds all that it was asked
+for, and nothing secret. So nothing is written, and a killed server leaves nothing.
 """
 
 import contextlib
-import json
-import os
-import platform
-import secrets
-import signal
-import subprocess
-import sys
+import http.client
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from companion.llm.local.weights import cache_folder
-from companion.system.locks import take_lock
+from companion.llm.local.weights import model_name
+from companion.system.extras import require_libraries
 
 __all__ = [
-    "InfoFile",
+    "HOST",
+    "SERVER_OPTIONS",
     "ServerInfo",
     "find_server",
-    "memory_bytes",
-    "running_folder",
+    "is_running",
     "running_servers",
     "stop_server",
 ]
 
-_HOSTS = {"127.0.0.1", "localhost"}
-# A server fills its file within milliseconds of creating it.
-_EMPTY_S = 60.0
+HOST = "127.0.0.1"
+# What stands between Python and a server's arguments on its command line.
+# -P: not a companion.py that happens to lie in the working folder.
+SERVER_OPTIONS = ["-P", "-m", "companion.llm.local.server"]
+
+_ANSWER_S = 1.0
 _PATIENCE_S = 10.0
 _POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerInfo:
-    """One server, as it lists itself.
+    """One server.
 
     Attributes
     ----------
     pid : int
         Its process.
     url : str
-        ``http://127.0.0.1:PORT``; empty while the model is loaded.
+        ``http://127.0.0.1:PORT``.
     model : str
         What it calls its model.
     file : str
@@ -58,7 +54,8 @@ class ServerInfo:
     parallel : int
         Requests at once.
     started_at : float
-        Seconds since 1970, UTC.
+        Seconds since 1970, UTC. It moves when the clock is set, so it does not
+        tell servers apart.
     owner_pid : int
         The process that started it, and with which it ends.
     owner : str
@@ -71,81 +68,48 @@ class ServerInfo:
     file: str
     context: int
     parallel: int
-    started_at: float
+    started_at: float = field(compare=False)
     owner_pid: int
     owner: str
 
-
-class InfoFile:
-    """The file that lists a server while this process lives.
-
-    Parameters
-    ----------
-    info : ServerInfo
-        What the server is.
-
-    Raises
-    ------
-    OSError
-        If it cannot be created, locked or written. Then there is none.
-    """
-
-    def __init__(self, info: ServerInfo) -> None:
-        folder = running_folder()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._path = folder / f"server.{_host()}.{secrets.token_hex(8)}.json"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-        descriptor = os.open(self._path, flags, 0o600)
-        # Never closed: the lock has to last as long as the process.
-        self._file = os.fdopen(descriptor, "w", closefd=False)
-        try:
-            take_lock(descriptor)
-            self.write(info)
-        except OSError:
-            self.remove()
-            raise
-
-    def write(self, info: ServerInfo) -> None:
-        """Say anew what the server is.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        self._file.seek(0)
-        json.dump(asdict(info), self._file)
-        self._file.truncate()
-        self._file.flush()
-
-    def remove(self) -> None:
-        """List the server no more; its process is about to end."""
-        if sys.platform == "win32":  # removes no open file
-            os.close(self._file.fileno())
-        with contextlib.suppress(OSError):
-            self._path.unlink()
-
-
-def running_folder() -> Path:
-    """Return the folder in which servers list themselves.
-
-    Returns
-    -------
-    Path
-        It need not be there yet.
-    """
-    return cache_folder() / "running"
+    @classmethod
+    def from_arguments(
+        cls, arguments: list[str], pid: int, url: str, started_at: float
+    ) -> Self:
+        """Describe a server by the arguments of its process and by what it became."""
+        file, _, context, parallel, owner_pid, owner = arguments
+        return cls(
+            pid=pid,
+            url=url,
+            model=model_name(Path(file)),
+            file=file,
+            context=int(context),
+            parallel=int(parallel),
+            started_at=started_at,
+            owner_pid=int(owner_pid),
+            owner=owner,
+        )
 
 
 def running_servers() -> list[ServerInfo]:
-    """List the servers of this user on this machine that answer.
+    """List the servers of this user on this machine that have loaded their model.
 
     Returns
     -------
     list of ServerInfo
-        The oldest first. What killed servers left behind is removed.
+        The oldest first.
+
+    Raises
+    ------
+    MissingExtraError
+        If psutil is not installed.
     """
-    return sorted(_read_folder().values(), key=lambda info: info.started_at)
+    require_libraries("Finding language models", "psutil", extra="llm")
+    import psutil
+
+    found = [info for pid in psutil.pids() if (info := _read_process(pid))]
+    servers = [info for info in found if not _is_loading(info)]
+    return sorted(servers, key=lambda info: info.started_at)
 
 
 def find_server(url: str) -> ServerInfo | None:
@@ -160,10 +124,15 @@ def find_server(url: str) -> ServerInfo | None:
     -------
     ServerInfo or None
         None if no server of this user on this machine listens there.
+
+    Raises
+    ------
+    MissingExtraError
+        If psutil is not installed.
     """
     try:
         parts = urlsplit(url.strip())
-        port = parts.port if parts.hostname in _HOSTS else None
+        port = parts.port if parts.hostname in {HOST, "localhost"} else None
     except ValueError:  # a port that is not a number
         return None
     if port is None:
@@ -172,75 +141,79 @@ def find_server(url: str) -> ServerInfo | None:
     return next((info for info in servers if info.url.endswith(f":{port}")), None)
 
 
+def is_running(info: ServerInfo) -> bool:
+    """Tell whether a server still runs.
+
+    Parameters
+    ----------
+    info : ServerInfo
+        What it was. Another program that has its process id now is not it.
+
+    Returns
+    -------
+    bool
+        False once it is killed, also where nobody has taken note of that.
+    """
+    return _read_process(info.pid) == info
+
+
 def stop_server(info: ServerInfo) -> None:
     """End a server and wait until it is gone.
 
     Parameters
     ----------
     info : ServerInfo
-        One that `running_servers` returned a moment ago.
+        The server. Another program that has its process id now is left alone.
     """
-    path = next((path for path, one in _read_folder().items() if one == info), None)
-    if path is None:
-        return
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        # Windows has no second way; the first is final there.
-        for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
-            os.kill(info.pid, number)
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(info.pid)
+        if not is_running(info):
+            return
+        for end in (process.terminate, process.kill):
+            end()
             deadline = time.monotonic() + _PATIENCE_S
             while time.monotonic() < deadline:
-                if take_lock(file.fileno(), shared=True):
+                # Its starter may not take note of its end for long.
+                if process.status() == psutil.STATUS_ZOMBIE:
                     return
                 time.sleep(_POLL_S)
 
 
-def memory_bytes(pid: int) -> int | None:
-    """Measure the memory of a process that is not on disk.
+def _read_process(pid: int) -> ServerInfo | None:
+    import psutil
 
-    Parameters
-    ----------
-    pid : int
-        The process.
-
-    Returns
-    -------
-    int or None
-        None where the system does not tell, as on Windows.
-    """
-    try:
-        if sys.platform == "linux":
-            pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
-            size = pages * os.sysconf("SC_PAGE_SIZE")
-        else:
-            command = ["ps", "-o", "rss=", "-p", str(pid)]
-            size = 1024 * int(subprocess.check_output(command))
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return None
-    return size
+    # It may end at this moment, be another user's, or be of another version.
+    with contextlib.suppress(psutil.Error, OSError, ValueError):
+        process = psutil.Process(pid)
+        _, *line = process.cmdline()
+        if line[:3] != SERVER_OPTIONS or process.username() != _user():
+            return None
+        (port,) = {
+            one.laddr.port
+            for one in process.net_connections(kind="tcp")
+            if one.status == psutil.CONN_LISTEN
+        }
+        url = f"http://{HOST}:{port}"
+        return ServerInfo.from_arguments(line[3:], pid, url, process.create_time())
+    return None
 
 
-def _read_folder() -> dict[Path, ServerInfo]:
-    found = {}
-    for path in running_folder().glob(f"server.{_host()}.*.json"):
-        # It may go at this moment, or be of another version of this package.
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            text = path.read_text("utf-8")
-            if not text and time.time() - path.stat().st_mtime < _EMPTY_S:
-                continue
-            if _is_left_behind(path):
-                path.unlink()
-                continue
-            info = ServerInfo(**json.loads(text))
-            if info.url:
-                found[path] = info
-    return found
+def _user() -> str:
+    import psutil
+
+    return str(psutil.Process().username())
 
 
-def _is_left_behind(path: Path) -> bool:
-    with path.open("rb") as file:
-        return take_lock(file.fileno(), shared=True)
-
-
-def _host() -> str:
-    # Homes may be shared by machines, and each has its own loopback.
-    return "".join(c if c.isalnum() else "-" for c in platform.node()) or "here"
+def _is_loading(info: ServerInfo) -> bool:
+    # llama.cpp listens at once, and answers 503 until its model is loaded.
+    address = info.url.removeprefix("http://")
+    connection = http.client.HTTPConnection(address, timeout=_ANSWER_S)
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", "/health")
+            status = connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return False  # stopped, or too busy to answer
+    return status == http.HTTPStatus.SERVICE_UNAVAILABLE

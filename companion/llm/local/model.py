@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from companion.errors import StartError
-from companion.llm.local.listing import ServerInfo, find_server, running_servers
+from companion.llm.local.listing import ServerInfo, find_server, is_running
 from companion.llm.local.process import CONTEXT, PARALLEL, ServerProcess, check_room
 from companion.llm.local.weights import find_weights
 from companion.settings import resolve_setting
@@ -142,7 +142,7 @@ class LocalModel:
         """Whether the server is there; a killed one is not."""
         if self._server is not None:
             return self._server.running
-        return self._info in running_servers()
+        return self._info is not None and is_running(self._info)
 
     @property
     def url(self) -> str:

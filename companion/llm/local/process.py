@@ -2,19 +2,20 @@
 
 Each runs `companion.llm.local.server` in a process of its own that holds the other
 end of a pipe, so it ends with this process, however that dies. A fork of this
-process closes its copy of the pipe, so that it neither keeps a server nor ends it.
+process neither keeps a server nor ends it.
 """
 
-import json
+import contextlib
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from pathlib import Path
 
 from companion.errors import SettingError, StartError
-from companion.llm.local.listing import ServerInfo, running_servers
+from companion.llm.local.listing import SERVER_OPTIONS, ServerInfo, is_running
 from companion.llm.local.weights import find_weights
 from companion.system.extras import require_libraries
 
@@ -77,61 +78,57 @@ class ServerProcess:
         parallel: int | None = None,
     ) -> None:
         weights = find_weights(file)
-        require_libraries("The local language model", "xllamacpp", extra="llm")
+        require_libraries(
+            "The local language model", "xllamacpp", "psutil", extra="llm"
+        )
         context, parallel = context or CONTEXT, parallel or PARALLEL
-        arguments = (weights, port, context, parallel, os.getpid(), owner)
-        self._is_ours, self._answers = True, False
+        given = (weights, port, context, parallel, os.getpid(), owner)
+        arguments = [str(one) for one in given]
+        self._process = subprocess.Popen(
+            [sys.executable, *SERVER_OPTIONS, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            # A folder that is there to stay: Windows deletes none that is in use.
+            cwd=weights.parent,
+            # Ctrl-C in this process's terminal is not meant for the server.
+            start_new_session=True,
+        )
+        pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
+        # All three are there; the condition is for the type checker.
+        self._input, self._answer, self._errors = (one for one in pipes if one)
+        self._starter_pid = os.getpid()
         self._lines: deque[bytes] = deque(maxlen=_LINES_KEPT)
-        with _lock:  # no fork before it is known which pipe a child has to close
-            self._process = subprocess.Popen(
-                # -P: not a companion.py that happens to lie in the working folder.
-                [
-                    *(sys.executable, "-P", "-m", "companion.llm.local.server"),
-                    *map(str, arguments),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                # A folder that is there to stay: Windows deletes none that is in use.
-                cwd=weights.parent,
-                # Ctrl-C in this process's terminal is not meant for the server.
-                start_new_session=True,
-            )
-            pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
-            # All three are there; the condition is for the type checker.
-            self._input, self._answer, self._errors = (one for one in pipes if one)
-            _started.append(self)
         self._reader = threading.Thread(
             target=self._lines.extend, args=(self._errors,), daemon=True
         )
         self._reader.start()
         try:
             line = self._answer.readline()
-            answer = json.loads(line) if line.endswith(b"\n") else {}
         except BaseException:
             self._process.kill()
             self.stop()
             raise
-        if "pid" not in answer:
+        if not line.endswith(b"\n"):
             code = self.stop()
             raise StartError(
-                answer.get("error")
-                or f"The language model in {weights} could not be started with "
+                f"The language model in {weights} could not be started with "
                 f"{parallel} x {context} tokens of context. {self.last_output} (exit "
                 f"code {code}). If that is about the file, run `companion llm fetch` "
                 "or give another file; if it is about memory, ask for less context "
                 "or fewer requests at once."
             )
-        self.info = ServerInfo(**answer)
-        self._answers = True
+        pid, url = line.decode().split()
+        self.info = ServerInfo.from_arguments(arguments, int(pid), url, time.time())
+        _started.append(self)
 
     @property
     def running(self) -> bool:
         """Whether the server is there; a killed one is not."""
-        if self._is_ours:
-            return self._answers and self._process.poll() is None
-        return self._answers and self.info in running_servers()
+        if os.getpid() != self._starter_pid:
+            return is_running(self.info)
+        return self._process.poll() is None
 
     @property
     def last_output(self) -> str:
@@ -147,30 +144,23 @@ class ServerProcess:
         int
             Exit code of the server; negative where a signal ended it.
         """
-        if not self._is_ours:
+        if os.getpid() != self._starter_pid:
             return 0
-        with _lock:
-            if self in _started:
-                _started.remove(self)
+        with contextlib.suppress(ValueError):  # it never answered, or is stopped
+            _started.remove(self)
         self._input.close()
+        self._process.terminate()  # a fork may hold the pipe open
         try:
             code = self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()
-        self._reader.join()
+        self._reader.join(_PATIENCE_S)
         self._answer.close()
         self._errors.close()
         return code
 
-    def leave_to_parent(self) -> None:
-        """Let go of a server that is the parent's; a fork calls this."""
-        self._is_ours = False
-        self._process.returncode = 0  # no child of this process: nothing to wait for
-        self._input.close()
 
-
-_lock = threading.RLock()
 _started: list[ServerProcess] = []
 
 
@@ -182,9 +172,8 @@ def last_started() -> ServerInfo | None:
     ServerInfo or None
         In a fork, also one of its parent's.
     """
-    with _lock:
-        started = list(_started)
-    return next((one.info for one in reversed(started) if one.running), None)
+    started = reversed(_started.copy())
+    return next((one.info for one in started if one.running), None)
 
 
 def check_room(context: int, parallel: int) -> None:
@@ -202,33 +191,18 @@ def check_room(context: int, parallel: int) -> None:
     SettingError
         If it cannot. Whether there is the memory shows when it starts.
     """
-    given: list[tuple[str, object, int]] = [
-        ("context", context, _LEAST_CONTEXT),
-        ("parallel", parallel, 1),
+    given: list[tuple[str, object, int, int]] = [
+        ("context", context, _LEAST_CONTEXT, _MOST_TOKENS),
+        ("parallel", parallel, 1, _MOST_PARALLEL),
     ]
-    for name, value, least in given:
-        if not isinstance(value, int) or value < least:
+    for name, value, least, most in given:
+        if not isinstance(value, int) or not least <= value <= most:
             raise SettingError(
-                f"{name} must be a whole number, {least} or more, got {value!r:.80}."
+                f"{name} must be a whole number from {least} to {most}, got "
+                f"{value!r:.80}."
             )
-    if parallel > _MOST_PARALLEL:
-        raise SettingError(
-            f"parallel must be {_MOST_PARALLEL} or less, got {parallel!r:.80}."
-        )
     if context * parallel > _MOST_TOKENS:
         raise SettingError(
             f"{parallel} requests of {context} tokens each are more than the "
             f"{_MOST_TOKENS} that llama.cpp counts. Ask for less context."
         )
-
-
-def _after_fork() -> None:
-    for server in _started:
-        server.leave_to_parent()
-    _lock.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork
-    )
