@@ -1,8 +1,8 @@
 """A lock that the operating system drops when its holder dies, however it dies.
 
-The writer of a journal file holds the lock of that file for as long as it
-lives, and so does the server of a language model with the file that lists it: a
-file whose lock can be taken has no writer any more. There is no `release` here on
+The writer of a journal file holds the lock of that file for as long as it lives: a
+file whose lock can be taken has no writer any more. Of two that fetch the language
+model's weights, one holds the lock of their folder. There is no `release` here on
 purpose: after a fork parent and child share one lock, and a child that released
 it would take it from its parent. Closing the file is the way to let go.
 """
@@ -19,7 +19,7 @@ if sys.platform == "win32":
     # past the end of any journal file; it is the last that 32 bits can name.
     _BYTE = 2**31 - 2
 
-    def take_lock(descriptor: int, *, shared: bool = False) -> bool:  # noqa: ARG001 - Windows shares no locks
+    def take_lock(descriptor: int) -> bool:
         """See below."""
         os.lseek(descriptor, _BYTE, os.SEEK_SET)
         try:
@@ -33,16 +33,13 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def take_lock(descriptor: int, *, shared: bool = False) -> bool:
+    def take_lock(descriptor: int) -> bool:
         """Try to take the lock of an open file, without waiting.
 
         Parameters
         ----------
         descriptor : int
-            The open file, open for writing unless the lock is shared.
-        shared : bool, default=False
-            Whether others may take the lock as well, if they share it too. Who
-            only looks whether somebody holds it does not disturb another who looks.
+            The open file, open for writing.
 
         Returns
         -------
@@ -56,8 +53,7 @@ else:
             If the file system knows no locks.
         """
         try:
-            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
