@@ -260,10 +260,21 @@ def install_lock(session: nox.Session) -> None:
 
 
 def quiet_environment() -> dict[str, str]:
-    """Keep MLflow from asking the network, and a company's proxy from our servers."""
+    """Keep MLflow from asking the network, and a company's proxy from our servers.
+
+    What a developer has set for the package, such as a store or a language model in
+    use, is hidden: an empty variable counts as not set.
+    """
+    hidden = {
+        name: ""
+        for name in os.environ
+        if name.startswith("COMPANION_")
+        and not name.startswith(("COMPANION_BOOK_", "COMPANION_TEST_"))
+        and name != "COMPANION_BROWSER"
+    }
     known = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     direct = ",".join(filter(None, [known, "127.0.0.1,localhost"]))
-    return {**QUIET, "no_proxy": direct, "NO_PROXY": direct}
+    return {**QUIET, **hidden, "no_proxy": direct, "NO_PROXY": direct}
 
 
 def fetch_weights(session: nox.Session) -> None:

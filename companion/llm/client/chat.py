@@ -82,8 +82,7 @@ def chat_model(
     )
     from companion.llm.client.chat_openai import WordedChatOpenAI
 
-    url, known_name = _find_server(base_url)
-    name = model or known_name
+    url, name = _find_server(base_url, model)
     if name is None:
         raise SettingError(
             f"Which model at {public_url(url)}? Give its name with model= or "
@@ -106,7 +105,7 @@ def chat_model(
     return made
 
 
-def _find_server(base_url: str | None) -> tuple[str, str | None]:
+def _find_server(base_url: str | None, model: str | None) -> tuple[str, str | None]:
     """Return the address, and the model's name as far as it is known."""
     from companion.llm.local.listing import find_server
     from companion.llm.local.process import last_started
@@ -114,9 +113,9 @@ def _find_server(base_url: str | None) -> tuple[str, str | None]:
     given = base_url if base_url is not None else resolve_setting("llm-url")
     if given is not None:
         url = check_url(given)
-        named = resolve_setting("llm-model") if base_url is None else None
-        listed = find_server(url) if named is None else None
-        return url, listed.model if listed is not None else named
+        name = resolve_setting("llm-model", model) if base_url is None else model
+        listed = find_server(url) if name is None else None
+        return url, listed.model if listed is not None else name
     started = last_started()
     if started is None:
         raise LanguageModelError(
@@ -124,7 +123,7 @@ def _find_server(base_url: str | None) -> tuple[str, str | None]:
             "Start one with `local_model().start()`, or run `companion llm serve` and "
             "set COMPANION_LLM_URL to its address; base_url= names one as well."
         )
-    return f"{started.url}/v1", started.model
+    return f"{started.url}/v1", model or started.model
 
 
 def _key_for(url: str) -> str:
