@@ -54,7 +54,11 @@ BINDER_BASE = (
 def tests(session: nox.Session) -> None:
     """Run the tests and the docstrings' examples."""
     install_lock(session)
-    fetch_weights(session)
+    if session.posargs:
+        fetch_weights(session)
+    else:
+        # All tests need the book. Beside them its chapters would take twice as long.
+        execute_chapters(session)
     # gunicorn is not for Windows, where these two cannot be imported.
     unix = ["gunicorn.py", "worker.py"] if sys.platform == "win32" else []
     ignored = [f"--ignore=companion/serving/run/{name}" for name in unix]
