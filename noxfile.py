@@ -257,6 +257,10 @@ def install_lock(session: nox.Session) -> None:
     if stamp.is_file() and stamp.read_text() == wanted:
         session.debug("The environment is the lock file's: nothing to install.")
         return
+    if session.name != "lint":
+        # As pip does. Without it each chapter would compile what it imports, and
+        # again each time where PYTHONDONTWRITEBYTECODE is set.
+        session.env["UV_COMPILE_BYTECODE"] = "1"
     session.install("--require-hashes", "-r", LOCK)
     # The build backend is in the lock, so nothing unpinned is fetched.
     session.install("--no-deps", "--no-build-isolation", "-e", ".")
