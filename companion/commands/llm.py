@@ -168,7 +168,7 @@ def _status(*, as_json: bool) -> None:
     help="End the one that listens on this port. Needed where several run.",
 )
 def _stop(*, port: int | None) -> None:
-    """End a language model of yours on this machine, whoever started it."""
+    """End a language model of yours on this machine, also one of another program."""
     servers = listing.running_servers()
     chosen = [one for one in servers if port in (None, _port_of(one))]
     if len(chosen) == 1:

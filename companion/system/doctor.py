@@ -6,7 +6,6 @@ installer left, so a check takes milliseconds and works without any extra.
 `companion doctor` prints the records. Introduced on the book's set-up page.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from companion.errors import PortInUseError, SettingError, WeightsError
-from companion.settings import SETTINGS
+from companion.settings import resolve_setting
 from companion.system.libraries import find_version, read_extras
 from companion.system.ports import take_port
 
@@ -277,7 +276,7 @@ def check_language_model(find: Callable[[], Path]) -> Check:
     try:
         file = find()
     except WeightsError as err:
-        named = os.environ.get(SETTINGS["llm-file"].variable)
+        named = resolve_setting("llm-file")
         return Check(
             name="Language model",
             status="problem" if named else "missing",

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-__all__ = ["watch_parent", "watch_stdin"]
+__all__ = ["wait_for_stdin", "watch_parent", "watch_stdin"]
 
 _POLL_S = 0.5
 
@@ -27,21 +27,26 @@ def watch_parent(parent: int, on_end: Callable[[], None]) -> None:
         threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
-def watch_stdin(on_end: Callable[[], None]) -> None:
-    """Call a function in a thread, once, when this process's standard input has ended.
+def wait_for_stdin() -> None:
+    """Return once this process's standard input has ended.
 
     The system closes a pipe when the process at its other end dies, however it dies, so
     a pipe as standard input tells that the starter has gone.
     """
+    try:
+        # os.read, not sys.stdin: a thread inside the buffered reader would hold its
+        # lock when the interpreter ends.
+        while os.read(0, 4096):
+            pass
+    except OSError:
+        pass  # closed from the start is an end too
+
+
+def watch_stdin(on_end: Callable[[], None]) -> None:
+    """Call a function in a thread, once, when `wait_for_stdin` returns."""
 
     def watch() -> None:
-        try:
-            # os.read, not sys.stdin: a thread inside the buffered reader would
-            # hold its lock when the interpreter ends.
-            while os.read(0, 4096):
-                pass
-        except OSError:
-            pass  # closed from the start is an end too
+        wait_for_stdin()
         on_end()
 
     threading.Thread(target=watch, name="stdin-watch", daemon=True).start()

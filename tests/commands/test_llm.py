@@ -123,7 +123,7 @@ def test_a_server_that_does_not_end_when_told_is_killed(
 
 
 def test_a_port_on_which_none_is_listed_is_refused_with_those_that_are(model, capsys):
-    """Whoever listens there is no server of this package's, and is left alone."""
+    """A program that is no server of this package is left alone."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
 

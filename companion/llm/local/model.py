@@ -55,7 +55,7 @@ def local_model(
     Raises
     ------
     SettingError
-        If a number is none that llama.cpp takes.
+        If llama.cpp does not accept a number.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from companion.llm.local.listing import HOST
 from companion.llm.local.weights import model_name
-from companion.system.parents import watch_parent
+from companion.system.parents import wait_for_stdin, watch_parent
 
 __all__ = ["main", "usable_cores"]
 
@@ -58,10 +58,9 @@ def main(arguments: list[str]) -> NoReturn:
     engine = _start_engine(Path(file), int(port), int(context), int(parallel))
     with contextlib.suppress(OSError):  # the starter may have died
         os.write(starter, f"{os.getpid()} {engine.listening_address}\n".encode())
-        # A fork of the starter may hold the pipe open when the starter has died.
-        watch_parent(parent, lambda: os._exit(0))
-        while os.read(0, 4096):
-            pass
+    # A fork of the starter may hold the pipe open when the starter has died.
+    watch_parent(parent, lambda: os._exit(0))
+    wait_for_stdin()
     os._exit(0)
 
 

@@ -7,13 +7,12 @@ parameter, in llama.cpp's file format GGUF.
 """
 
 import importlib.util
-import os
 from pathlib import Path
 
 import platformdirs
 
 from companion.errors import WeightsError
-from companion.settings import SETTINGS
+from companion.settings import SETTINGS, resolve_setting
 
 __all__ = [
     "DISTRIBUTION",
@@ -83,8 +82,7 @@ def find_weights(file: str | Path | None = None) -> Path:
     WeightsError
         If there is no such file, or it is in another format.
     """
-    setting = SETTINGS["llm-file"].variable
-    wanted = file or os.environ.get(setting)
+    wanted = resolve_setting("llm-file", file or None)
     if wanted:
         return _checked(Path(wanted).expanduser().resolve())
     for found in (cache_folder() / FILE_NAME, installed_weights()):
@@ -93,7 +91,7 @@ def find_weights(file: str | Path | None = None) -> Path:
     raise WeightsError(
         f"The weights of the language model are not on this computer: {FILE_NAME}, "
         f"{SIZE_BYTES / 10**6:.0f} MB. Run `companion llm fetch`, or name a GGUF "
-        f"file of your own with --model or {setting}."
+        f"file of your own with --model or {SETTINGS['llm-file'].variable}."
     )
 
 
