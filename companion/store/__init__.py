@@ -6,7 +6,14 @@ them into SQLite or PostgreSQL, each once. :func:`read_predictions` and
 """
 
 from companion.store.journal.writer import Journal
-from companion.store.records import OUTCOMES, LLMCall, Prediction, Record
+from companion.store.records import (
+    OUTCOMES,
+    FailedRequest,
+    LLMCall,
+    ModelProfile,
+    Prediction,
+    Record,
+)
 from companion.store.shipping.following import follow
 from companion.store.shipping.shipper import Shipper, ShipReport, ship
 from companion.store.shipping.waiting import count_waiting
@@ -16,8 +23,10 @@ from companion.store.times import parse_time
 
 __all__ = [
     "OUTCOMES",
+    "FailedRequest",
     "Journal",
     "LLMCall",
+    "ModelProfile",
     "Prediction",
     "Record",
     "ShipReport",

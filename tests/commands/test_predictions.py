@@ -87,6 +87,11 @@ def test_json_holds_whole_rows_and_nothing_else(url, capsys):
             "inputs": inputs,
             "value": 0.123456,
             "latency_ms": 1.25,
+            "label": None,
+            "score": None,
+            "outputs": None,
+            "params": None,
+            "trace_id": None,
         }
     ]
 

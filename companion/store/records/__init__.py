@@ -1,6 +1,7 @@
 """The kinds of record that the log keeps, one frozen class for each table."""
 
 from companion.store.records.call import OUTCOMES, LLMCall, replace_non_text
+from companion.store.records.failed import FailedRequest
 from companion.store.records.fields import Record
 from companion.store.records.lines import (
     RECORD_TYPES,
@@ -8,11 +9,14 @@ from companion.store.records.lines import (
     encode_record,
 )
 from companion.store.records.prediction import Prediction
+from companion.store.records.profile import ModelProfile
 
 __all__ = [
     "OUTCOMES",
     "RECORD_TYPES",
+    "FailedRequest",
     "LLMCall",
+    "ModelProfile",
     "Prediction",
     "Record",
     "decode_record",

@@ -132,6 +132,16 @@ class Record:
         row["created_at"] = format_time(self.created_at)
         return row | self.extra if self.extra else row
 
+    def to_line(self) -> dict[str, Any]:
+        """Return the row as `to_json` does, without optional fields that are None."""
+        required = _field_names(type(self))
+        row = self.to_json()
+        return {
+            name: value
+            for name, value in row.items()
+            if value is not None or required.get(name)
+        }
+
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
         """Build the record from such a row, of this or another version.

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 
 from companion.errors import SettingError
 from companion.store.records.call import LLMCall
+from companion.store.records.failed import FailedRequest
 from companion.store.records.fields import Record
 from companion.store.records.prediction import Prediction
+from companion.store.records.profile import ModelProfile
 
 __all__ = ["RECORD_TYPES", "decode_record", "encode_record"]
 
@@ -22,12 +24,14 @@ _ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 RECORD_TYPES: Mapping[str, type[Record]] = {
     Prediction.table: Prediction,
     LLMCall.table: LLMCall,
+    FailedRequest.table: FailedRequest,
+    ModelProfile.table: ModelProfile,
 }
 
 
 def encode_record(record: Record) -> bytes:
     """Write a record as one line: a JSON object in ASCII and its only line feed."""
-    line = _ENCODE({"table": record.table, **record.to_json()})
+    line = _ENCODE({"table": record.table, **record.to_line()})
     return line.encode("ascii") + b"\n"
 
 

@@ -39,11 +39,23 @@ class Prediction(Record):
         Version of the model.
     inputs : dict
         The row that the model saw: column name to JSON value, no NaN.
-    value : float
-        What the model answered: a probability or a number in the target's unit.
+    value : float or None
+        The number that the model answered: a probability, or a number in the
+        target's unit. None if its answer is not one number.
     latency_ms : float
         Time that the checks of its request and the model took together, without
         reading the request and writing the record, in milliseconds; >= 0.
+    label : str or None
+        The class that the model chose, as text: ``"rain"``, ``"3"``, ``"true"``.
+    score : float or None
+        The probability that the model gave that class.
+    outputs : JSON value or None
+        What else it answered: probabilities of several classes, several
+        numbers, a text, an object.
+    params : dict or None
+        Parameters that the request gave the model.
+    trace_id : str or None
+        Trace that the request belongs to (W3C Trace Context).
     extra : dict or None
         Fields that another version of the package wrote and this one does not
         know, by name.
@@ -62,9 +74,14 @@ class Prediction(Record):
     model_name: str
     model_version: str
     inputs: dict[str, Any]
-    value: float
+    value: float | None
     latency_ms: float
-    # A field of a later version is optional, and goes above this one.
+    # A field of a later version is optional, and goes above `extra`.
+    label: str | None = None
+    score: float | None = None
+    outputs: Any = None
+    params: dict[str, Any] | None = None
+    trace_id: str | None = None
     extra: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -75,7 +92,18 @@ class Prediction(Record):
         if not isinstance(self.inputs, dict):
             raise SettingError(f"inputs must be a dict, got {self.inputs!r:.80}")
         check_json("inputs", self.inputs)
-        check_number("value", self.value)
-        # SQLite has no integers of more than 64 bits.
-        object.__setattr__(self, "value", float(self.value))
+        for name in ("value", "score"):
+            if (number := getattr(self, name)) is not None:
+                check_number(name, number)
+                # SQLite has no integers of more than 64 bits.
+                object.__setattr__(self, name, float(number))
         self._keep_duration("latency_ms")
+        for name in ("label", "trace_id"):
+            if getattr(self, name) is not None:
+                check_text(name, getattr(self, name))
+        if self.outputs is not None:
+            check_json("outputs", self.outputs)
+        if not isinstance(self.params, dict | None):
+            raise SettingError(f"params must be a dict, got {self.params!r:.80}")
+        if self.params is not None:
+            check_json("params", self.params)

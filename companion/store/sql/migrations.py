@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Float,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
@@ -91,11 +92,105 @@ def _add_extra(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE llm_calls ADD COLUMN extra JSON"))
 
 
+def _add_other_answers(connection: Connection) -> None:
+    """Let a prediction be more than one number."""
+    new = (
+        ("label", "VARCHAR"),
+        ("score", "DOUBLE PRECISION"),
+        ("outputs", "JSON"),
+        ("params", "JSON"),
+        ("trace_id", "VARCHAR"),
+    )
+    if connection.dialect.name == "sqlite":
+        _rebuild_predictions(connection)
+    else:
+        connection.execute(
+            text("ALTER TABLE predictions ALTER COLUMN value DROP NOT NULL")
+        )
+        for name, kind in new:
+            connection.execute(
+                text(f"ALTER TABLE predictions ADD COLUMN {name} {kind}")
+            )
+
+
+def _rebuild_predictions(connection: Connection) -> None:
+    """Copy the table: SQLite cannot take back that a column is never NULL."""
+    old = (
+        "id, request_id, created_at, model_name, model_version, inputs, value, "
+        "latency_ms, extra"
+    )
+    for statement in (
+        "DROP INDEX predictions_by_time",
+        "DROP INDEX predictions_by_model",
+        "ALTER TABLE predictions RENAME TO predictions_of_step_3",
+    ):
+        connection.execute(text(statement))
+    Table(
+        "predictions",
+        MetaData(),
+        Column("id", String, primary_key=True),
+        Column("request_id", String, nullable=False),
+        Column("created_at", UtcTime, nullable=False),
+        Column("model_name", String, nullable=False),
+        Column("model_version", String, nullable=False),
+        Column("inputs", JSON, nullable=False),
+        Column("value", Float(53)),
+        Column("latency_ms", Float(53), nullable=False),
+        Column("label", String),
+        Column("score", Float(53)),
+        Column("outputs", JSON),
+        Column("params", JSON),
+        Column("trace_id", String),
+        Column("extra", JSON),
+        Index("predictions_by_time", "created_at"),
+        Index("predictions_by_model", "model_name", "model_version", "created_at"),
+    ).create(connection)
+    connection.execute(
+        text(
+            f"INSERT INTO predictions ({old}) SELECT {old} FROM predictions_of_step_3"  # noqa: S608 - names of columns
+        )
+    )
+    connection.execute(text("DROP TABLE predictions_of_step_3"))
+
+
+def _add_failed_requests_and_profiles(connection: Connection) -> None:
+    metadata = MetaData()
+    Table(
+        "failed_requests",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("created_at", UtcTime, nullable=False),
+        Column("status", Integer, nullable=False),
+        Column("problem", String, nullable=False),
+        Column("reason", String),
+        Column("model_name", String),
+        Column("model_version", String),
+        Column("latency_ms", Float(53)),
+        Column("trace_id", String),
+        Column("extra", JSON),
+        Index("failed_requests_by_time", "created_at"),
+    )
+    Table(
+        "model_profiles",
+        metadata,
+        Column("id", String, primary_key=True),
+        Column("created_at", UtcTime, nullable=False),
+        Column("model_name", String, nullable=False),
+        Column("model_version", String, nullable=False),
+        Column("columns", JSON, nullable=False),
+        Column("extra", JSON),
+        Index("model_profiles_by_model", "model_name", "model_version", "created_at"),
+    )
+    metadata.create_all(connection, checkfirst=False)
+
+
 # The number of a step is its place in the list, from 1.
 MIGRATIONS: Sequence[Migration] = (
     _begin_with_predictions,
     _add_llm_calls,
     _add_extra,
+    _add_other_answers,
+    _add_failed_requests_and_profiles,
 )
 
 

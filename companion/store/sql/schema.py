@@ -26,8 +26,10 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from companion.store.times import format_time, read_time
 
 __all__ = [
+    "FAILED_REQUESTS",
     "LLM_CALLS",
     "METADATA",
+    "MODEL_PROFILES",
     "OFFSETS",
     "PREDICTIONS",
     "RECORD_TABLES",
@@ -76,8 +78,13 @@ PREDICTIONS = Table(
     Column("model_name", String, nullable=False),
     Column("model_version", String, nullable=False),
     Column("inputs", JSON, nullable=False),
-    Column("value", Float(53), nullable=False),
+    Column("value", Float(53)),
     Column("latency_ms", Float(53), nullable=False),
+    Column("label", String),
+    Column("score", Float(53)),
+    Column("outputs", JSON(none_as_null=True)),
+    Column("params", JSON(none_as_null=True)),
+    Column("trace_id", String),
     Column("extra", JSON(none_as_null=True)),
     Index("predictions_by_time", "created_at"),
     Index("predictions_by_model", "model_name", "model_version", "created_at"),
@@ -104,6 +111,34 @@ LLM_CALLS = Table(
     Index("llm_calls_by_model", "model", "created_at"),
 )
 
+FAILED_REQUESTS = Table(
+    "failed_requests",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("problem", String, nullable=False),
+    Column("reason", String),
+    Column("model_name", String),
+    Column("model_version", String),
+    Column("latency_ms", Float(53)),
+    Column("trace_id", String),
+    Column("extra", JSON(none_as_null=True)),
+    Index("failed_requests_by_time", "created_at"),
+)
+
+MODEL_PROFILES = Table(
+    "model_profiles",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("model_name", String, nullable=False),
+    Column("model_version", String, nullable=False),
+    Column("columns", JSON, nullable=False),
+    Column("extra", JSON(none_as_null=True)),
+    Index("model_profiles_by_model", "model_name", "model_version", "created_at"),
+)
+
 # How many bytes of each journal file are in the tables above. It moves in the
 # transaction that writes the records, so neither can be there without the other.
 OFFSETS = Table(
@@ -125,4 +160,6 @@ MIGRATIONS_DONE = Table(
 RECORD_TABLES: Mapping[str, Table] = {
     PREDICTIONS.name: PREDICTIONS,
     LLM_CALLS.name: LLM_CALLS,
+    FAILED_REQUESTS.name: FAILED_REQUESTS,
+    MODEL_PROFILES.name: MODEL_PROFILES,
 }

@@ -36,7 +36,7 @@ RECORDS = pytest.mark.parametrize(
     "record", [PREDICTION, CALL], ids=lambda one: one.table
 )
 # Names and kinds of values that this version gives no field.
-LATER = {"label": "rain", "cost_usd": 0.1, "tags": {"by": ["gate", None]}, "extra": 1}
+LATER = {"region": "north", "cost_usd": 0.1, "tags": {"by": ["gate", None]}, "extra": 1}
 
 
 def with_fields(record, **fields):

@@ -114,8 +114,10 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
         (1, "begin_with_predictions"),
         (2, "add_llm_calls"),
         (3, "add_extra"),
-        (4, "add_note"),
-        (5, "fill_note"),
+        (4, "add_other_answers"),
+        (5, "add_failed_requests_and_profiles"),
+        (6, "add_note"),
+        (7, "fill_note"),
     ]
     [(late,)] = read_all(
         database, "SELECT CAST(max(applied_at) AS VARCHAR(26)) FROM schema_migrations"
@@ -274,3 +276,39 @@ def test_a_step_is_done_on_top_of_the_one_before(database, store_url):
 
     assert read_calls(store_url) == []
     assert read_all(database, NUMBERS) == [(i + 1,) for i in range(len(MIGRATIONS))]
+
+
+def test_a_log_of_numbers_only_keeps_its_rows_when_answers_may_be_more(
+    database, store_url, folder, predictions
+):
+    """SQLite copies the table; the rows of step 3 must all come along, with indexes."""
+    migrate(database, MIGRATIONS[:3])
+    with database.write() as connection:
+        for number in range(3):
+            connection.execute(
+                text(
+                    "INSERT INTO predictions (id, request_id, created_at, model_name, "
+                    "model_version, inputs, value, latency_ms, extra) VALUES "
+                    "(:id, 'r', '2014-06-01 12:00:00.000000Z', 'rain', '1', "
+                    """'{"wind_ms": 2}', 0.5, 1.5, '{"by": "hand"}')"""
+                ).bindparams(id=f"old-{number}")
+            )
+
+    Journal(folder).append(predictions(1, value=None, label="rain", score=0.75))
+    ship(store_url, folder)
+
+    kept = read_predictions(store_url, limit=None)
+    assert sorted((one.id, one.value, one.label) for one in kept) == [
+        ("old-0", 0.5, None),
+        ("old-1", 0.5, None),
+        ("old-2", 0.5, None),
+        ("r-0", None, "rain"),
+    ]
+    assert kept[-1].extra == {"by": "hand"}
+    found = inspect_indexes(database)
+    assert {"predictions_by_time", "predictions_by_model"} <= found
+
+
+def inspect_indexes(database):
+    with database.read() as connection:
+        return {one["name"] for one in inspect(connection).get_indexes("predictions")}
