@@ -1,8 +1,9 @@
 """The log: a journal that loses nothing, and the database it is brought into.
 
 Writers append records to a :class:`Journal`. A shipper (:func:`ship`) brings
-them into SQLite or PostgreSQL, each once. :func:`read_predictions` and
-:func:`read_calls` query it.
+them into SQLite or PostgreSQL, each once, and counts them per minute.
+:func:`read_predictions` and :func:`read_calls` query the records,
+:func:`read_rollups` the counts.
 """
 
 from companion.store.journal.writer import Journal
@@ -19,6 +20,7 @@ from companion.store.shipping.shipper import Shipper, ShipReport, ship
 from companion.store.shipping.waiting import count_waiting
 from companion.store.sql.address import journal_folder
 from companion.store.sql.queries import read_calls, read_predictions
+from companion.store.sql.rollup_queries import Rollup, read_rollups
 from companion.store.times import parse_time
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "ModelProfile",
     "Prediction",
     "Record",
+    "Rollup",
     "ShipReport",
     "Shipper",
     "count_waiting",
@@ -37,5 +40,6 @@ __all__ = [
     "parse_time",
     "read_calls",
     "read_predictions",
+    "read_rollups",
     "ship",
 ]

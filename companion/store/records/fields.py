@@ -134,7 +134,8 @@ class Record:
 
     def to_line(self) -> dict[str, Any]:
         """Return the row as `to_json` does, without optional fields that are None."""
-        required = _field_names(type(self))
+        kind: Any = type(self)
+        required = _field_names(kind)
         row = self.to_json()
         return {
             name: value

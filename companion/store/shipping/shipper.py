@@ -16,6 +16,7 @@ from companion.store.journal.reader import Batch, JournalFile, list_files
 from companion.store.sql.address import journal_folder
 from companion.store.sql.database import Database
 from companion.store.sql.migrations import migrate
+from companion.store.sql.rollups import RollupWriter
 from companion.store.sql.writes import (
     forget_offset,
     insert_new,
@@ -76,6 +77,7 @@ class Shipper:
         self.folder = journal_folder(store_url, folder)
         self._store_url = store_url
         self._database: Database | None = None
+        self._rollups = RollupWriter()
         # How far each file is known to have been read. It may lag behind the
         # database; then a record comes twice.
         self._offsets: dict[str, int] = {}
@@ -223,14 +225,15 @@ class Shipper:
         if not batch.records and not batch.unreadable:
             return ShipReport()  # blank lines, which may be read again
         with self._opened().write() as connection:
-            shipped = insert_new(connection, batch.records)
+            new = insert_new(connection, batch.records)
+            self._rollups.add(connection, new)
             move_offset(connection, name, batch.end)
             # Last, so that a database that refuses the batch leaves no line in
             # there; yet before the commit, after which nobody reads them again.
             self._keep_unreadable(file, name, batch)
         return ShipReport(
-            shipped=shipped,
-            duplicates=len(batch.records) - shipped,
+            shipped=len(new),
+            duplicates=len(batch.records) - len(new),
             set_aside=len(batch.unreadable),
         )
 

@@ -184,6 +184,22 @@ def _add_failed_requests_and_profiles(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)
 
 
+def _add_rollups(connection: Connection) -> None:
+    Table(
+        "rollups",
+        MetaData(),
+        Column("metric", String, primary_key=True),
+        Column("minute", UtcTime, primary_key=True),
+        Column("model_name", String, primary_key=True),
+        Column("model_version", String, primary_key=True),
+        Column("field", String, primary_key=True),
+        Column("bin", String, primary_key=True),
+        Column("n", BigInteger, nullable=False),
+        Column("total", Float(53), nullable=False),
+        sqlite_with_rowid=False,
+    ).create(connection)
+
+
 # The number of a step is its place in the list, from 1.
 MIGRATIONS: Sequence[Migration] = (
     _begin_with_predictions,
@@ -191,6 +207,7 @@ MIGRATIONS: Sequence[Migration] = (
     _add_extra,
     _add_other_answers,
     _add_failed_requests_and_profiles,
+    _add_rollups,
 )
 
 

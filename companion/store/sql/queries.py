@@ -10,7 +10,7 @@ from companion.store.records import OUTCOMES, LLMCall, Prediction
 from companion.store.sql.opening import open_log
 from companion.store.sql.schema import LLM_CALLS, PREDICTIONS
 
-__all__ = ["read_calls", "read_predictions"]
+__all__ = ["check_zone", "read_calls", "read_predictions"]
 
 
 def read_predictions(
@@ -108,11 +108,7 @@ def _last(
 ) -> Select[Any]:
     if limit is not None and limit < 1:
         raise SettingError(f"limit must be at least 1, or None for all; got {limit}")
-    for name, moment in (("since", since), ("until", until)):
-        if moment is not None and moment.tzinfo is None:
-            raise SettingError(
-                f"{name} has no time zone: {moment}. Add one, such as tzinfo=UTC."
-            )
+    check_zone(since=since, until=until)
     columns = table.c
     query = select(table).order_by(columns.created_at.desc(), columns.id.desc())
     if since is not None:
@@ -123,3 +119,12 @@ def _last(
         if value is not None:
             query = query.where(columns[name] == value)
     return query.limit(limit)
+
+
+def check_zone(**moments: datetime | None) -> None:
+    """Refuse moments without a time zone."""
+    for name, moment in moments.items():
+        if moment is not None and moment.tzinfo is None:
+            raise SettingError(
+                f"{name} has no time zone: {moment}. Add one, such as tzinfo=UTC."
+            )

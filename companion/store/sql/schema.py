@@ -33,6 +33,7 @@ __all__ = [
     "OFFSETS",
     "PREDICTIONS",
     "RECORD_TABLES",
+    "ROLLUPS",
     "UtcTime",
 ]
 
@@ -137,6 +138,24 @@ MODEL_PROFILES = Table(
     Column("columns", JSON, nullable=False),
     Column("extra", JSON(none_as_null=True)),
     Index("model_profiles_by_model", "model_name", "model_version", "created_at"),
+)
+
+# Counts per minute, written in the transaction that writes the records; what the
+# columns mean is in companion.store.rollups.counting. The metric comes first in the
+# key: a question about a few metrics reads nothing of the others, however many
+# columns a model has.
+ROLLUPS = Table(
+    "rollups",
+    METADATA,
+    Column("metric", String, primary_key=True),
+    Column("minute", UtcTime, primary_key=True),
+    Column("model_name", String, primary_key=True),
+    Column("model_version", String, primary_key=True),
+    Column("field", String, primary_key=True),
+    Column("bin", String, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+    Column("total", Float(53), nullable=False),
+    sqlite_with_rowid=False,  # the key is all there is to look up
 )
 
 # How many bytes of each journal file are in the tables above. It moves in the

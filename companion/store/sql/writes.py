@@ -1,7 +1,6 @@
 """Statements of the shipper, each run in its caller's transaction."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, Table, delete, select
 
@@ -12,23 +11,28 @@ from companion.store.sql.schema import OFFSETS, RECORD_TABLES
 __all__ = ["forget_offset", "insert_new", "move_offset", "read_offset"]
 
 
-def insert_new(connection: Connection, records: Iterable[Record]) -> int:
-    """Insert each record that is not there yet into its table; return how many are new.
+def insert_new(connection: Connection, records: Sequence[Record]) -> list[Record]:
+    """Insert each record that is not there yet into its table; return those.
 
     The connection must be in a transaction that writes.
     """
-    by_table: dict[str, list[Record]] = defaultdict(list)
+    # A record that comes twice in one batch is one record.
+    groups: dict[str, dict[str, Record]] = {name: {} for name in RECORD_TABLES}
     for record in records:
-        by_table[record.table].append(record)
-    return sum(
-        _insert_into(connection, RECORD_TABLES[name], group)
-        for name, group in by_table.items()
-    )
+        groups[record.table].setdefault(record.id, record)
+    new: list[Record] = []
+    # Always in the same order: two shippers that meet must not wait in a circle.
+    for name, group in groups.items():
+        ids = _insert_into(connection, RECORD_TABLES[name], group.values())
+        new += [group[id_] for id_ in ids]
+    return new
 
 
 def _insert_into(
-    connection: Connection, table: Table, records: Sequence[Record]
-) -> int:
+    connection: Connection, table: Table, records: Collection[Record]
+) -> Sequence[str]:
+    if not records:
+        return ()
     statement = (
         insert_for(connection, table)
         .on_conflict_do_nothing(index_elements=[table.c.id])
@@ -36,7 +40,7 @@ def _insert_into(
     )
     names = table.columns.keys()
     rows = [{name: getattr(record, name) for name in names} for record in records]
-    return len(connection.scalars(statement, rows).all())
+    return connection.scalars(statement, rows).all()
 
 
 def read_offset(connection: Connection, file: str) -> int:

@@ -1,0 +1,1 @@
+"""What the roll-ups count, and how their bins are read."""
