@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from companion.errors import JournalError, ProblemError
 from companion.store import Journal, Prediction
+from companion.store.journal.behind import Behind, read_behind
 from companion.store.journal.losses import LossCounter
 
 __all__ = ["PredictionLog"]
@@ -34,6 +35,10 @@ class PredictionLog:
     def lost(self) -> int:
         """Predictions of this process that were answered and not logged."""
         return self._losses.lost
+
+    def behind(self) -> Behind:
+        """Say how far the database is behind; JournalError if that cannot be seen."""
+        return read_behind(self.journal.folder)
 
     def write(self, predictions: Sequence[Prediction]) -> None:
         """Write the predictions of one request, all or none.

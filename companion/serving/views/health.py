@@ -1,6 +1,7 @@
 """Health pages: is the process alive, can it answer and log, which model is it."""
 
 import platform
+from typing import Any
 
 from flask import Blueprint, Response
 
@@ -41,6 +42,7 @@ def health_views(router: Router, log: PredictionLog) -> Blueprint:
             "ready": not reasons,
             "reasons": reasons,
             "lost_predictions": log.lost,
+            "log_behind": _behind(log),
         }
         return reply_json(content, status=503 if reasons else 200)
 
@@ -63,6 +65,19 @@ def health_views(router: Router, log: PredictionLog) -> Blueprint:
         return reply_json(content)
 
     return views
+
+
+def _behind(log: PredictionLog) -> dict[str, Any] | None:
+    """Say how far the database is behind the journal; a server stays ready with it.
+
+    An answered prediction is safe in the journal. Whether an hour of delay matters is
+    for those who read the log to say.
+    """
+    try:
+        behind = log.behind()
+    except CompanionError:  # one of the reasons says it
+        return None
+    return {"bytes": behind.bytes, "seconds": round(behind.seconds, 3)}
 
 
 def _reason(err: Exception) -> str:

@@ -2,16 +2,19 @@
 
 import logging
 import threading
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from companion.errors import StoreError
+from companion.store.journal.behind import note_offsets
 from companion.store.shipping.shipper import Shipper, ShipReport
 
 __all__ = ["follow"]
 
 # Between two attempts while the store cannot be used.
 _MAX_PAUSE_S = 30.0
+_NOTE_PAUSE_S = 1.0
 
 _logger = logging.getLogger("companion.store")
 
@@ -49,10 +52,11 @@ def follow(
     warned: Collection[Path] = ()
     pause_s = interval_s
     is_down = False
+    note = _Note(shipper)
     while not stop.is_set():
         try:
             shipper.prepare()
-            report, failures = shipper.ship_readable()
+            report, failures = shipper.ship_readable(note.update_sometimes)
         except StoreError as err:
             if not is_down:
                 _logger.warning(
@@ -62,15 +66,39 @@ def follow(
             pause_s = min(2 * pause_s, max(_MAX_PAUSE_S, interval_s))
         else:
             total += report
+            note.update()
             warned = _warn_of(failures, warned)
             if is_down:
                 _logger.warning("The log can be used again; what waited was delivered.")
             is_down = False
             pause_s = interval_s
         stop.wait(pause_s)
-    report, failures = shipper.ship_readable()
+    report, failures = shipper.ship_readable(note.update_sometimes)
+    note.update()
     _warn_of(failures, warned)
     return total + report
+
+
+class _Note:
+    """The note of how far the shipper is, for those who ask how much waits."""
+
+    def __init__(self, shipper: Shipper) -> None:
+        self._shipper = shipper
+        self._noted: Mapping[str, int] | None = None
+        self._next = float("-inf")
+
+    def update(self) -> None:
+        """Write the note if the shipper got on since the last one."""
+        offsets = self._shipper.offsets
+        if offsets != self._noted:
+            note_offsets(self._shipper.folder, offsets)
+        self._noted = offsets
+
+    def update_sometimes(self, _n_bytes: int) -> None:
+        """Write it during a shipment, which may take minutes after an outage."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _NOTE_PAUSE_S
+            self.update()
 
 
 def _warn_of(

@@ -102,6 +102,11 @@ class Shipper:
                 raise
             self._database = database
 
+    @property
+    def offsets(self) -> Mapping[str, int]:
+        """How far each file is known to have been read, in bytes, by its name."""
+        return dict(self._offsets)
+
     def bytes_waiting(self) -> int:
         """Return the size of the journal's files.
 
