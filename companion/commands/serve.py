@@ -38,7 +38,8 @@ def command(*, max_body: int, **options: Any) -> None:
     Ctrl-C and SIGTERM let running requests finish. After a crash the next start
     brings what waits in the journal into the store, and so does `companion ship`.
     """
-    require_libraries("`companion serve`", "flask", "numpy", "yaml", extra="serving")
+    needed = ("flask", "numpy", "prometheus_client", "yaml")
+    require_libraries("`companion serve`", *needed, extra="serving")
     from companion.serving.config import ServerConfig
     from companion.serving.run.server import serve
 

@@ -18,6 +18,6 @@ __getattr__, __dir__ = load_lazily(
         "create_app": "companion.serving.app",
         "serve_in_background": "companion.serving.run.background",
     },
-    libraries=("flask", "numpy", "yaml"),
+    libraries=("flask", "numpy", "prometheus_client", "yaml"),
     extra="serving",
 )

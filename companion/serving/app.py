@@ -8,13 +8,15 @@ The views are in `companion.serving.views`; the checks they call in
 
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, Response
 
 from companion.serving.config import ServerConfig
 from companion.serving.http.responses import reply_to_error
 from companion.serving.log import PredictionLog
+from companion.serving.metrics import ServerMetrics
 from companion.serving.models.routing import Router, make_router
 from companion.serving.views.health import health_views
+from companion.serving.views.metrics import metrics_views
 from companion.serving.views.openapi import openapi_views
 from companion.serving.views.predict import predict_views
 from companion.store import Journal
@@ -51,13 +53,25 @@ def create_app(
     if not isinstance(config, ServerConfig):
         config = ServerConfig(model=config)
     router = router or make_router(config)
+    metrics = ServerMetrics()
     log = PredictionLog(
-        Journal(config.journal_path), answer_without=config.log_failure == "answer"
+        Journal(config.journal_path),
+        metrics=metrics,
+        answer_without=config.log_failure == "answer",
     )
     app = Flask("companion.serving", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
     app.register_blueprint(predict_views(router, log, max_rows=config.max_rows))
     app.register_blueprint(health_views(router, log))
     app.register_blueprint(openapi_views(router, max_rows=config.max_rows))
-    app.register_error_handler(Exception, reply_to_error)
+    app.register_blueprint(metrics_views(metrics, router, log))
+
+    @app.errorhandler(Exception)
+    def reply(err: Exception) -> Response:
+        return reply_to_error(err, note=metrics.count_problem)
+
+    paths = {rule.rule for rule in app.url_map.iter_rules()}
+    app.wsgi_app = metrics.watch(app.wsgi_app, paths)  # type: ignore[method-assign]
+    # For the worker, which answers what is not HTTP before the application sees it.
+    app.extensions["companion_metrics"] = metrics
     return app

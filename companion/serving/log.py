@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 
 from companion.errors import JournalError, ProblemError
+from companion.serving.metrics import ServerMetrics
 from companion.store import Journal, Prediction
 from companion.store.journal.behind import Behind, read_behind
 from companion.store.journal.losses import LossCounter
@@ -25,8 +26,15 @@ class PredictionLog:
     counted.
     """
 
-    def __init__(self, journal: Journal, *, answer_without: bool = False) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        metrics: ServerMetrics | None = None,
+        answer_without: bool = False,
+    ) -> None:
         self.journal = journal
+        self._metrics = metrics or ServerMetrics()
         self._answer_without = answer_without
         effect = "not logged" if answer_without else "refused"
         self._losses = LossCounter(_logger, f"Predictions are {effect} from now on: %s")
@@ -51,6 +59,7 @@ class PredictionLog:
             # What is refused was never answered, so nothing is lost.
             n_lost = len(predictions) if self._answer_without else 0
             self._losses.note_loss(err, n_lost)
+            self._metrics.count_lost(n_lost)
             if not self._answer_without:
                 raise ProblemError(
                     "no-log",
@@ -58,6 +67,7 @@ class PredictionLog:
                 ) from err
         else:
             self._losses.note_success()
+        self._metrics.count_predictions(predictions)
 
     def probe(self) -> None:
         """Prove that the log can be written now; JournalError if it cannot."""

@@ -7,7 +7,11 @@ from companion.errors import MissingExtraError
 __all__ = ["require_libraries"]
 
 # Where the name to import differs from the name to install.
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+_DISTRIBUTIONS = {
+    "prometheus_client": "prometheus-client",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 
 
 def require_libraries(part: str, *modules: str, extra: str) -> None:

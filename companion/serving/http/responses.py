@@ -7,7 +7,7 @@ import json
 import logging
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, g, request
@@ -64,15 +64,19 @@ def current_request_id() -> str:
     return request_id
 
 
-def reply_to_error(err: Exception) -> Response:
+def reply_to_error(
+    err: Exception, *, note: Callable[[Problem], None] = lambda _: None
+) -> Response:
     """Answer with a problem, as ``application/problem+json``; a redirect stays one.
 
+    `note` is told of the problem.
     A failure of the server is logged, with the request's id and without what it sent.
     """
     if isinstance(err, HTTPException) and (err.code or 500) < 400:
         response = err.get_response()  # a redirect
         return Response(response.get_data(), err.code, response.headers)
     problem, request_id = _problem_of(err), current_request_id()
+    note(problem)
     if problem.kind.status == 500:
         log_failure(err, request_id)
     content = problem_body(

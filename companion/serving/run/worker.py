@@ -26,7 +26,7 @@ from gunicorn.http.errors import (
 from gunicorn.workers.gthread import ThreadWorker
 
 from companion.errors import ProblemError
-from companion.serving.http.problems import problem_body, problem_of
+from companion.serving.http.problems import Problem, problem_body, problem_of
 from companion.serving.http.responses import log_failure
 
 __all__ = ["STALL_S", "QuietLogger", "Worker"]
@@ -129,8 +129,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         else:
             error = ProblemError("internal", "The server failed. See its log.")
             log_failure(exc, request_id)
+        problem = problem_of(error)
+        self.wsgi.extensions["companion_metrics"].count_unread(problem)
         with contextlib.suppress(OSError):  # the client may have gone
-            client.sendall(_http(error, request_id))
+            client.sendall(_http(problem, request_id))
 
 
 def _reason(exc: ParseException) -> str:
@@ -141,8 +143,7 @@ def _reason(exc: ParseException) -> str:
     return "The request is not HTTP/1.1 as this server takes it: look at its headers."
 
 
-def _http(error: ProblemError, request_id: str) -> bytes:
-    problem = problem_of(error)
+def _http(problem: Problem, request_id: str) -> bytes:
     kind = problem.kind
     body = problem_body(problem, request_id=request_id, for_mlflow=False)
     head = (

@@ -1,0 +1,67 @@
+"""`/metrics`: what the server counted, and how things are now, for Prometheus."""
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from companion.errors import CompanionError
+from companion.serving.log import PredictionLog
+from companion.serving.metrics import ServerMetrics
+from companion.serving.models.routing import Router
+
+__all__ = ["metrics_views"]
+
+
+def metrics_views(
+    metrics: ServerMetrics, router: Router, log: PredictionLog
+) -> Blueprint:
+    """Make the view `/metrics`."""
+    views = Blueprint("metrics", __name__)
+    now = _Now(router, log)
+
+    @views.get("/metrics")
+    def page() -> Response:
+        accept = request.headers.get("Accept", "")
+        content, content_type = metrics.page(accept, now)
+        return Response(content, content_type=content_type)
+
+    return views
+
+
+class _Now:
+    """What is looked up for each scrape; what cannot be seen is left out."""
+
+    def __init__(self, router: Router, log: PredictionLog) -> None:
+        self._router = router
+        self._log = log
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._models()
+        try:
+            behind = self._log.behind()
+        except CompanionError:  # /health/ready says why
+            return
+        yield GaugeMetricFamily(
+            "companion_log_behind_bytes",
+            "Bytes of the journal that are not in the database yet.",
+            behind.bytes,
+        )
+        yield GaugeMetricFamily(
+            "companion_log_behind_seconds",
+            "Age of the oldest record that is not in the database yet.",
+            behind.seconds,
+        )
+
+    def _models(self) -> Metric:
+        models = InfoMetricFamily(
+            "companion_model", "A model that answers; the value is always 1.", labels=()
+        )
+        for source in self._router.sources:
+            try:
+                folder = source.get().folder
+            except CompanionError:
+                continue
+            models.add_metric([], {"model": folder.name, "version": folder.version})
+        return models
