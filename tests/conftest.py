@@ -3,6 +3,7 @@
 Also, which servers of language models a test may see.
 """
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgresql_server import Server, use_server, why_none
 
+# A PostgreSQL server to use instead of one that the tests start.
+GIVEN_POSTGRESQL = os.environ.get("COMPANION_TEST_POSTGRESQL")
 RAIN_COLUMNS = ("rain_mm", "temp_c", "wind_ms")
 RAIN_ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
 # Real servers started and killed, environments made: seconds for each test.
@@ -52,6 +56,56 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "servers" if file.startswith("tests/serving/run/") else file
 
     return Scheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """The address of a PostgreSQL server for all tests, in its first database."""
+    if GIVEN_POSTGRESQL:
+        return GIVEN_POSTGRESQL
+    if reason := why_none():
+        pytest.skip(reason)
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        folder = folder.parent  # that of the whole run of pytest-xdist
+    return use_server(folder / "postgresql").url
+
+
+@pytest.fixture
+def own_postgresql(tmp_path: Path) -> Iterator[Server]:
+    """A PostgreSQL server that this test may stop and start."""
+    if reason := why_none():
+        pytest.skip(reason)
+    server = use_server(tmp_path / "postgresql")
+    yield server
+    server.leave()
+
+
+@pytest.fixture
+def new_database(
+    postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The address of an empty database in PostgreSQL."""
+    psycopg = pytest.importorskip("psycopg")
+
+    # By default it would be a folder in the home of whoever runs the tests.
+    monkeypatch.setenv("COMPANION_JOURNAL", str(tmp_path / "journal"))
+    name = f"companion_test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        start, mark, query = postgresql_url.partition("?")
+        yield f"{start.rpartition('/')[0]}/{name}{mark}{query}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An address at which nothing is yet: each test runs on both databases."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("new_database"))
+    return f"sqlite:///{tmp_path}/log.db"
 
 
 @pytest.fixture(scope="session")

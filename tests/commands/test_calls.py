@@ -33,9 +33,9 @@ def make(i, **fields):
 
 
 @pytest.fixture
-def url(tmp_path, monkeypatch):
+def url(store_url, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
-    return f"sqlite:///{tmp_path}/log.db"
+    return store_url
 
 
 def fill(url, *records):

@@ -5,6 +5,7 @@ import pytest
 
 from companion.cli import main
 from companion.store import Journal, Prediction, journal_folder, ship
+from companion.store.sql.address import parse_store_url, public_name
 
 NOON = datetime(2014, 6, 1, 12, tzinfo=UTC)
 
@@ -24,9 +25,15 @@ def make(i, **fields):
 
 
 @pytest.fixture
-def url(tmp_path, monkeypatch):
+def url(store_url, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
-    return f"sqlite:///{tmp_path}/log.db"
+    return store_url
+
+
+def place_of(url):
+    """The log as messages name it: the file, or the address without its password."""
+    name = public_name(parse_store_url(url))
+    return name.removeprefix("sqlite:///")
 
 
 def fill(url, *records):
@@ -157,7 +164,7 @@ def test_no_log_yet_is_one_sentence(url, capsys, tmp_path):
 
     error = capsys.readouterr().err
     assert error.startswith(
-        f"Error: There is no log at {tmp_path / 'log.db'} yet. `companion serve"
+        f"Error: There is no log at {place_of(url)} yet. `companion serve"
     )
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

@@ -12,8 +12,8 @@ from companion.store import Journal, Prediction, journal_folder, read_prediction
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path}/log.db"
+def url(store_url):
+    return store_url
 
 
 @pytest.fixture

@@ -1,6 +1,4 @@
-import os
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,28 +7,7 @@ import pytest
 
 from companion.store import Prediction
 
-# Give the address of a PostgreSQL server here, and every test of the store runs
-# there as well.
-POSTGRESQL = os.environ.get("COMPANION_TEST_POSTGRESQL")
 NOON = datetime(2014, 6, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(params=["sqlite", *(["postgresql"] if POSTGRESQL else [])])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An address at which nothing is yet."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/log.db"
-        return
-    import psycopg
-
-    name = f"companion_test_{secrets.token_hex(6)}"
-    with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            start, _, query = POSTGRESQL.partition("?")
-            yield f"{start.rpartition('/')[0]}/{name}?{query}"
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -11,17 +11,16 @@ from companion.system import free_port
 
 
 def test_a_served_model_answers_logs_and_ends_with_the_block(
-    rain_model, tmp_path, monkeypatch
+    rain_model, store_url, tmp_path, monkeypatch
 ):
     """A file of the reader's with our name does not take the server's place."""
     (tmp_path / "companion.py").write_text("raise SystemExit('not me')")
     monkeypatch.chdir(tmp_path)
-    store = "sqlite:///log.db"
     example = json.loads((rain_model / "serving_input_example.json").read_text())
     columns, rows = example["dataframe_split"].values()
     body = json.dumps({"rows": [dict(zip(columns, rows[0], strict=True))]}).encode()
 
-    with serve_in_background(rain_model, store=store) as server:
+    with serve_in_background(rain_model, store=store_url) as server:
         request = urllib.request.Request(
             f"{server.url}/predict",
             data=body,
@@ -31,9 +30,9 @@ def test_a_served_model_answers_logs_and_ends_with_the_block(
             given = json.load(answer)["predictions"][0]
 
     # Everyone on the machine can read a command; the address may hold a password.
-    assert not any("log.db" in argument for argument in server.command)
+    assert not any(store_url in argument for argument in server.command)
     assert not server.running
-    assert [one.id for one in read_predictions(store)] == [given["id"]]
+    assert [one.id for one in read_predictions(store_url)] == [given["id"]]
 
 
 @pytest.mark.parametrize("store", [None, "sqlite:///given.db"])

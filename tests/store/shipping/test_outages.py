@@ -1,6 +1,7 @@
 import os
 import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -100,18 +101,16 @@ def test_postgresql_without_its_driver_names_the_extra(
         ship("postgresql://ada@127.0.0.1/log", folder)
 
 
-def test_no_error_of_the_database_shows_what_was_logged(
-    sqlite_url, tmp_path, folder, predictions
-):
+def test_no_error_of_the_database_shows_what_was_logged(store_url, folder, predictions):
     """A statement that fails carries the rows; a message must not."""
-    Shipper(sqlite_url, folder).prepare()
-    connection = sqlite3.connect(tmp_path / "log.db")
-    connection.execute("DROP TABLE predictions")
-    connection.close()
+    Shipper(store_url, folder).prepare()
+    with closing(database.Database(store_url)) as opened, opened.write() as connection:
+        connection.exec_driver_sql("DROP TABLE predictions")
     Journal(folder).append(predictions(1, inputs={"name": "Ada Lovelace"}))
 
-    with pytest.raises(StoreError, match="no such table: predictions") as caught:
-        ship(sqlite_url, folder)
+    missing = 'no such table: predictions|relation "predictions" does not exist'
+    with pytest.raises(StoreError, match=missing) as caught:
+        ship(store_url, folder)
 
     assert "Ada" not in str(caught.value)
     assert "Ada" not in str(caught.value.__cause__)

@@ -234,7 +234,7 @@ def test_a_broken_line_is_set_aside_once_however_often_its_batch_is_tried(
 
 
 def test_lines_whose_commit_failed_are_not_set_aside_again(
-    sqlite_url, folder, predictions, monkeypatch
+    store_url, folder, predictions, monkeypatch
 ):
     write = database.Database.write
 
@@ -249,7 +249,7 @@ def test_lines_whose_commit_failed_are_not_set_aside_again(
     [path] = folder.iterdir()
     with path.open("ab") as file:
         file.write(b"broken\n")
-    shipper = Shipper(sqlite_url, folder)
+    shipper = Shipper(store_url, folder)
     shipper.prepare()
 
     monkeypatch.setattr(database.Database, "write", write_on_a_full_disk)

@@ -206,7 +206,7 @@ def test_a_first_start_waits_for_another_that_is_writing(tmp_path):
     database.close()
 
 
-def test_first_starts_of_processes_at_once_do_not_disturb_each_other(sqlite_url):
+def test_first_starts_of_processes_at_once_do_not_disturb_each_other(store_url):
     code = """
 import sys
 import time
@@ -215,9 +215,7 @@ sys.stdin.read()
 Shipper(sys.argv[1]).prepare()
 """
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, sqlite_url], stdin=subprocess.PIPE
-        )
+        subprocess.Popen([sys.executable, "-c", code, store_url], stdin=subprocess.PIPE)
         for _ in range(2)
     ]
     for process in processes:
