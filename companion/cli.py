@@ -24,7 +24,9 @@ COMMANDS = {
     "train": "Train the lab's model and save it as an MLflow model folder.",
     "serve": "Serve a model with checks, a prediction log and health pages.",
     "predictions": "List the predictions in the log.",
+    "failures": "List the requests that were refused or failed.",
     "calls": "List the calls to language models in the log.",
+    "stats": "Count requests, failures and latencies by model, version and time.",
     "ship": "Bring what waits in the journal into the database.",
     "llm": "Fetch, run and stop the language model on this machine.",
 }

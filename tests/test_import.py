@@ -29,7 +29,7 @@ HEAVY = {
 }
 
 
-STORES_OWN = {"calls", "predictions", "ship"}
+STORES_OWN = {"calls", "failures", "predictions", "ship", "stats"}
 
 
 def list_loaded(statement: str) -> set[str]:
@@ -65,7 +65,7 @@ def test_importing_the_package_loads_nothing_beyond_the_standard_library():
     ids=" ".join,
 )
 def test_the_command_loads_nothing_heavy_before_it_works(arguments):
-    """`calls`, `predictions` and `ship` are the store's own: SQLAlchemy may load."""
+    """Some commands are the store's own: SQLAlchemy may load."""
     loaded = list_loaded(f"from companion.cli import main\nmain({arguments!r})")
 
     allowed = {"sqlalchemy"} if arguments[0] in STORES_OWN else set()

@@ -2,18 +2,23 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from companion.commands._options import journal_option, store_option
+from companion.commands._options import (
+    journal_option,
+    json_option,
+    since_option,
+    store_option,
+    until_option,
+)
 from companion.commands._table import format_table
-from companion.errors import SettingError
-from companion.store import Record, count_waiting, parse_time
+from companion.store import Record, count_waiting
 
-__all__ = ["listing_command"]
+__all__ = ["listing_command", "note_waiting"]
 
 
 def listing_command(
@@ -34,8 +39,9 @@ def listing_command(
     `read` takes the store and, by name, `limit`, `since`, `until` and the filters, and
     returns records; `noun` is what one is called: "prediction". `text` and `example`
     are for the help. `cells` returns the cells of one record, under the names in
-    `columns`; `right` and `n_elastic` are as in `format_table`. The command has the
-    options of every listing, and the `filters`.
+    `columns`; `right` and `n_elastic` are as in `format_table`. A column that is empty
+    in all rows is left out. The command has the options of every listing, and the
+    `filters`.
     """
 
     def run(
@@ -48,19 +54,13 @@ def listing_command(
         as_json: bool,
         **chosen: Any,
     ) -> None:
-        if waiting := count_waiting(store, journal, table=record.table):
-            wait = f"{noun} waits" if waiting == 1 else f"{noun}s wait"
-            click.echo(
-                f"{waiting} {wait} in the journal and not yet in the list; `companion "
-                "ship` brings them in.",
-                err=True,  # standard output may be JSON
-            )
+        note_waiting(count_waiting(store, journal, table=record.table), noun)
         found = read(store, limit=limit, since=since, until=until, **chosen)
         if as_json:
             click.echo(json.dumps([one.to_json() for one in found], indent=2))
         elif found:
             rows = [cells(one) for one in found]
-            click.echo(format_table(columns, rows, right=right, n_elastic=n_elastic))
+            click.echo(_format_filled(columns, rows, right, n_elastic))
         elif any(value is not None for value in (since, until, *chosen.values())):
             click.echo(f"No {noun} in the log matches.")
         else:
@@ -78,15 +78,31 @@ def listing_command(
     return make(run)
 
 
-def _read_time(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        return parse_time(value, now=datetime.now(UTC))
-    except SettingError as err:
-        raise click.BadParameter(str(err), ctx, param) from None
+def _format_filled(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[str],
+    n_elastic: int,
+) -> str:
+    filled = [place for place in range(len(columns)) if any(row[place] for row in rows)]
+    n_fixed = len(columns) - n_elastic
+    return format_table(
+        [columns[place] for place in filled],
+        [[row[place] for place in filled] for row in rows],
+        right=right,
+        n_elastic=sum(place >= n_fixed for place in filled),
+    )
+
+
+def note_waiting(waiting: int, noun: str, *, place: str = "list") -> None:
+    """Say how many records are not in the database yet."""
+    if waiting:
+        wait = f"{noun} waits" if waiting == 1 else f"{noun}s wait"
+        click.echo(
+            f"{waiting} {wait} in the journal and not yet in the {place}; `companion "
+            "ship` brings them in.",
+            err=True,  # standard output may be JSON
+        )
 
 
 _COMMON_OPTIONS = (
@@ -97,20 +113,7 @@ _COMMON_OPTIONS = (
         show_default=True,
         help="Show at most this many.",
     ),
-    click.option(
-        "--since",
-        callback=_read_time,
-        metavar="TIME",
-        help="Made at this time or later: 2014-06-01T08:30 (UTC), or an age such "
-        "as 2h.",
-    ),
-    click.option(
-        "--until",
-        callback=_read_time,
-        metavar="TIME",
-        help="Made before this time.",
-    ),
+    since_option,
+    until_option,
 )
-_JSON = click.option(
-    "--json", "as_json", is_flag=True, help="Print whole rows, as JSON."
-)
+_JSON = json_option("Print whole rows, as JSON.")

@@ -4,11 +4,11 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-__all__ = ["format_table"]
+__all__ = ["DEFAULT_COLUMNS", "format_table"]
 
 _MIN_WIDTH = 20
 # Where the terminal's width is unknown, as in a pipe.
-_DEFAULT_COLUMNS = 120
+DEFAULT_COLUMNS = 120
 
 
 def format_table(
@@ -28,9 +28,9 @@ def format_table(
     table = [header, *(tuple(map(_printable, row)) for row in rows)]
     n_fixed = len(header) - n_elastic
     widths = [max(len(row[column]) for row in table) for column in range(n_fixed)]
-    columns = shutil.get_terminal_size((_DEFAULT_COLUMNS, 24)).columns
+    columns = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
     left_over = columns - sum(widths) - 2 * (len(header) - 1)
-    room = max(left_over // n_elastic, _MIN_WIDTH)
+    room = max(left_over // max(n_elastic, 1), _MIN_WIDTH)
     widths += [
         min(room, max(len(row[column]) for row in table))
         for column in range(n_fixed, len(header))

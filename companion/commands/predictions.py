@@ -1,5 +1,8 @@
 """`companion predictions`: list the predictions in the log."""
 
+import json
+from typing import Any
+
 import click
 
 from companion.commands._listing import listing_command
@@ -13,30 +16,50 @@ def _cells(prediction: Prediction) -> tuple[str, ...]:
         f"{prediction.created_at:%Y-%m-%d %H:%M:%S}",
         prediction.model_name,
         prediction.model_version,
-        f"{prediction.value:.4g}",
+        _number(prediction.value),
+        prediction.label or "",
+        _number(prediction.score),
         f"{prediction.latency_ms:.1f}",
+        _compact(prediction.outputs),
         ", ".join(f"{name}={value}" for name, value in prediction.inputs.items()),
     )
+
+
+def _number(number: float | None) -> str:
+    return "" if number is None else f"{number:.4g}"
+
+
+def _compact(outputs: Any) -> str:
+    return "" if outputs is None else json.dumps(outputs, ensure_ascii=False)
 
 
 command = listing_command(
     Prediction,
     read_predictions,
     noun="prediction",
-    text="List the predictions in the log, the newest first.",
+    text="""List the predictions in the log, the newest first.
+
+    A column that is empty in all rows is left out: label and score of a model that
+    answers numbers, outputs where there is nothing beyond them.
+    """,
     example="companion predictions --since 2h --model terrace-rain",
     columns=(
         "created_at (UTC)",
         "model",
         "version",
         "value",
+        "label",
+        "score",
         "latency_ms",
+        "outputs",
         "inputs",
     ),
     cells=_cells,
-    right=("value", "latency_ms"),
+    right=("value", "score", "latency_ms"),
+    n_elastic=2,
     filters=(
         click.option("--model", metavar="NAME", help="Made by the model of this name."),
         click.option("--version", metavar="VERSION", help="Made by this version."),
+        click.option("--label", metavar="LABEL", help="That chose this class."),
     ),
 )

@@ -2,8 +2,8 @@
 
 Writers append records to a :class:`Journal`. A shipper (:func:`ship`) brings
 them into SQLite or PostgreSQL, each once, and counts them per minute.
-:func:`read_predictions` and :func:`read_calls` query the records,
-:func:`read_rollups` the counts.
+:func:`read_predictions`, :func:`read_failures` and :func:`read_calls` query the
+records, :func:`read_rollups` the counts.
 """
 
 from companion.store.journal.writer import Journal
@@ -19,7 +19,7 @@ from companion.store.shipping.following import follow
 from companion.store.shipping.shipper import Shipper, ShipReport, ship
 from companion.store.shipping.waiting import count_waiting
 from companion.store.sql.address import journal_folder
-from companion.store.sql.queries import read_calls, read_predictions
+from companion.store.sql.queries import read_calls, read_failures, read_predictions
 from companion.store.sql.rollup_queries import Rollup, read_rollups
 from companion.store.times import parse_time
 
@@ -39,6 +39,7 @@ __all__ = [
     "journal_folder",
     "parse_time",
     "read_calls",
+    "read_failures",
     "read_predictions",
     "read_rollups",
     "ship",

@@ -60,6 +60,32 @@ def test_the_log_is_a_table_with_the_newest_first(url, capsys):
     ]
 
 
+def test_labels_scores_and_outputs_are_shown_where_there_are(url, capsys):
+    fog = {"weather": "fog"}
+    fill(
+        url,
+        make(0, inputs=fog, value=None, label="rain", score=0.75),
+        make(1, inputs=fog, value=None, outputs={"rain": 0.25, "snow": [1]}),
+    )
+
+    main(["predictions", "--store", url])
+
+    assert capsys.readouterr().out.splitlines() == [
+        (
+            "created_at (UTC)     model         version  label  score  latency_ms  "
+            "outputs               inputs"
+        ),
+        (
+            "2014-06-01 13:00:00  terrace-rain  1                             1.2  "
+            '{"rain": 0.25, "sno…  weather=fog'
+        ),
+        (
+            "2014-06-01 12:00:00  terrace-rain  1        rain    0.75         1.2  "
+            "                      weather=fog"
+        ),
+    ]
+
+
 def test_a_line_fits_the_terminal(url, capsys):
     fill(url, make(0, inputs={f"column_{i}": float(i) for i in range(30)}))
 
@@ -116,6 +142,7 @@ def test_json_holds_whole_rows_and_nothing_else(url, capsys):
         (["--since", "2h"], []),
         (["--model", "wind"], ["r-1"]),
         (["--version", "2"], ["r-3", "r-2"]),
+        (["--label", "rain"], ["r-3"]),
     ],
 )
 def test_filters_choose_rows(url, capsys, options, expected):
@@ -124,7 +151,7 @@ def test_filters_choose_rows(url, capsys, options, expected):
         make(0),
         make(1, model_name="wind"),
         make(2, model_version="2"),
-        make(3, model_version="2"),
+        make(3, model_version="2", value=None, label="rain", score=0.75),
     )
 
     main(["predictions", "--store", url, "--json", *options])

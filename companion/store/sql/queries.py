@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import Select, Table, select
 
 from companion.errors import SettingError
-from companion.store.records import OUTCOMES, LLMCall, Prediction
+from companion.store.records import OUTCOMES, FailedRequest, LLMCall, Prediction
 from companion.store.sql.opening import open_log
-from companion.store.sql.schema import LLM_CALLS, PREDICTIONS
+from companion.store.sql.schema import FAILED_REQUESTS, LLM_CALLS, PREDICTIONS
 
-__all__ = ["check_zone", "read_calls", "read_predictions"]
+__all__ = ["check_zone", "read_calls", "read_failures", "read_predictions"]
 
 
 def read_predictions(
@@ -21,6 +21,7 @@ def read_predictions(
     until: datetime | None = None,
     model: str | None = None,
     version: str | None = None,
+    label: str | None = None,
 ) -> list[Prediction]:
     """Return the last predictions in the database.
 
@@ -34,6 +35,8 @@ def read_predictions(
         Only those made at `since` or later, and before `until`; timezone-aware.
     model, version : str, optional
         Only those of this model name, and of this version.
+    label : str, optional
+        Only those with this label.
 
     Returns
     -------
@@ -48,7 +51,13 @@ def read_predictions(
         If there is no log there, or it cannot be read.
     """
     query = _last(
-        PREDICTIONS, limit, since, until, model_name=model, model_version=version
+        PREDICTIONS,
+        limit,
+        since,
+        until,
+        model_name=model,
+        model_version=version,
+        label=label,
     )
     with open_log(store_url) as database, database.read() as connection:
         return [Prediction(**row) for row in connection.execute(query).mappings()]
@@ -97,6 +106,59 @@ def read_calls(
     query = _last(LLM_CALLS, limit, since, until, model=model, outcome=outcome)
     with open_log(store_url) as database, database.read() as connection:
         return [LLMCall(**row) for row in connection.execute(query).mappings()]
+
+
+def read_failures(
+    store_url: str,
+    *,
+    limit: int | None = 20,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    model: str | None = None,
+    version: str | None = None,
+    problem: str | None = None,
+    reason: str | None = None,
+) -> list[FailedRequest]:
+    """Return the last requests in the database that were refused or failed.
+
+    Parameters
+    ----------
+    store_url : str
+        Address of the store.
+    limit : int or None, default=20
+        At most this many, >= 1; None for all.
+    since, until : datetime, optional
+        Only those answered at `since` or later, and before `until`;
+        timezone-aware.
+    model, version : str, optional
+        Only those to this model name, and to this version.
+    problem, reason : str, optional
+        Only those with this problem, and with this reason.
+
+    Returns
+    -------
+    list of FailedRequest
+        The newest first.
+
+    Raises
+    ------
+    SettingError
+        If an argument cannot be used.
+    StoreError
+        If there is no log there, or it cannot be read.
+    """
+    query = _last(
+        FAILED_REQUESTS,
+        limit,
+        since,
+        until,
+        model_name=model,
+        model_version=version,
+        problem=problem,
+        reason=reason,
+    )
+    with open_log(store_url) as database, database.read() as connection:
+        return [FailedRequest(**row) for row in connection.execute(query).mappings()]
 
 
 def _last(

@@ -1,13 +1,15 @@
 import contextlib
 import sqlite3
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from companion.errors import SettingError, StoreError
 from companion.store import (
+    FailedRequest,
     Journal,
     count_waiting,
+    read_failures,
     read_predictions,
     ship,
 )
@@ -73,6 +75,47 @@ def test_models_and_versions_are_told_apart(log):
     assert read_ids(url, model="rain", version="1") == ["rain1-2", "rain1-1", "rain1-0"]
     assert len(read_ids(url, version="1")) == 6
     assert read_ids(url, model="rain' OR 1=1 --") == []
+
+
+def test_labels_are_told_apart(store_url, folder, predictions):
+    for label in ("rain", "dry", None):
+        Journal(folder).append(predictions(1, f"{label}", label=label))
+    ship(store_url, folder)
+
+    assert read_ids(store_url, label="rain") == ["rain-0"]
+    assert read_ids(store_url, label="snow") == []
+    assert len(read_ids(store_url)) == 3
+
+
+def test_failed_requests_are_read_back_as_they_were(store_url, folder):
+    noon = datetime(2014, 6, 1, 12, tzinfo=UTC)
+    plain = FailedRequest(id="f-0", created_at=noon, status=500, problem="model-failed")
+    full = FailedRequest(
+        id="f-1",
+        created_at=noon + timedelta(seconds=1),
+        status=422,
+        problem="refused-rows",
+        reason="missing",
+        model_name="rain",
+        model_version="1",
+        latency_ms=0.1 + 0.2,
+        trace_id="4bf92f",
+        extra={"later": [1]},
+    )
+    Journal(folder).append([plain, full])
+    assert count_waiting(store_url, folder, table=FailedRequest.table) == 2
+    ship(store_url, folder)
+
+    assert read_failures(store_url) == [full, plain]
+    assert read_failures(store_url, limit=1) == [full]
+    for chosen in (
+        {"problem": "model-failed"},
+        {"until": noon + timedelta(seconds=1)},
+    ):
+        assert read_failures(store_url, **chosen) == [plain]
+    for chosen in ({"reason": "missing"}, {"model": "rain"}, {"version": "1"}):
+        assert read_failures(store_url, **chosen) == [full]
+    assert count_waiting(store_url, folder, table=FailedRequest.table) == 0
 
 
 def test_a_time_without_a_zone_is_refused(log):
