@@ -10,6 +10,7 @@
     ├── RefusedError          rows that a model cannot use
     ├── ProblemError          a request that a server answers with a problem
     ├── ModelError            a model folder is missing, broken or cannot be served
+    ├── ModelFailedError      a model failed while it answered
     ├── WeightsError          a language model's weights are missing or unusable
     ├── LanguageModelError    a language model does not answer, or refuses a call
     │   └── PromptTooLongError   a prompt does not fit into the model's context
@@ -35,6 +36,7 @@ __all__ = [
     "LanguageModelError",
     "MissingExtraError",
     "ModelError",
+    "ModelFailedError",
     "NoLogError",
     "PortInUseError",
     "ProblemError",
@@ -122,6 +124,10 @@ class ProblemError(CompanionError, RuntimeError):
 
 class ModelError(CompanionError, ValueError):
     """A model folder is missing, broken or of a kind that cannot be served."""
+
+
+class ModelFailedError(CompanionError, RuntimeError):
+    """A model failed while it answered rows that it should be able to use."""
 
 
 class WeightsError(CompanionError, OSError):

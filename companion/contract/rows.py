@@ -8,12 +8,39 @@ in Lab 1.
 import difflib
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from companion.contract.columns import Column, Row
+from companion.contract.params import Param
 from companion.contract.refusals import Refusals, quote_name, refuse
 
-__all__ = ["Contract"]
+__all__ = ["UNNAMED", "Checked", "Contract", "Layout", "check_number_of_rows"]
+
+# How the columns reach the model: as a data frame, as a list of values (columns
+# without names), as one array, or as an array for each name.
+Layout = Literal["frame", "list", "array", "arrays"]
+UNNAMED = "input"  # what the one input without a name is called in the log
+
+
+class Checked(NamedTuple):
+    """Rows that a contract accepts.
+
+    Attributes
+    ----------
+    tuples : list of tuple
+        What the model gets, in the order of the columns; None is missing.
+    rows : list of dict
+        What the log keeps of each row, JSON values by column.
+    has_names : bool
+        Whether a row was an object of named values rather than a bare value.
+    dropped : frozenset of str
+        Columns that the model does not know and that were left out.
+    """
+
+    tuples: list[tuple[Any, ...]]
+    rows: list[Row]
+    has_names: bool = True
+    dropped: frozenset[str] = frozenset()
 
 
 class Contract:
@@ -23,15 +50,28 @@ class Contract:
     ----------
     columns : sequence of Column
         At least one, in the order of the signature.
+    layout : {"frame", "list", "array", "arrays"}, default="frame"
+        How the columns reach the model. In "list" and "array" a row is a bare value,
+        or a list of them where there are several columns.
+    params : sequence of Param, optional
+        Parameters that a request may give beside its rows.
     """
 
-    def __init__(self, columns: Sequence[Column]) -> None:
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        layout: Layout = "frame",
+        params: Sequence[Param] = (),
+    ) -> None:
         self.columns = tuple(columns)
+        self.layout = layout
+        self.params = tuple(params)
         self.names = tuple(column.name for column in self.columns)
         self._known = frozenset(self.names)
         # Without text, times and optional columns, three comparisons a value
         # decide; NaN fails each of them.
-        self._plain = all(
+        self._plain = self.has_names and all(
             column.required and column.is_number for column in self.columns
         )
         self._bounds = tuple(
@@ -46,29 +86,39 @@ class Contract:
             else lambda row: (row[first],)
         )
 
+    @property
+    def has_names(self) -> bool:
+        """Whether a row is an object of named values; else it is the bare value."""
+        return self.layout in ("frame", "arrays")
+
+    def plausible_row(self) -> Any:
+        """Make up a row, for models that came without an example."""
+        values = {column.name: column.plausible() for column in self.columns}
+        if self.has_names:
+            return values
+        return list(values.values()) if len(values) > 1 else values[self.names[0]]
+
     def check(
-        self, rows: Sequence[object], *, max_rows: int = 1000
-    ) -> list[tuple[Any, ...]]:
+        self,
+        rows: Sequence[object],
+        *,
+        max_rows: int = 1000,
+        drop_unknown: bool = False,
+    ) -> Checked:
         """Check rows and put their values in the order of the columns.
 
-        Times become `datetime`, absent optional values None. Raises RefusedError with
-        one entry for each thing that is wrong.
+        Times become `datetime`, absent optional values None. Unknown columns are
+        refused, or left out with `drop_unknown`. Raises RefusedError with one entry
+        for each thing that is wrong.
         """
-        if not 0 < len(rows) <= max_rows:
-            refuse(
-                "too_many_rows" if rows else "no_rows",
-                f"The request has {len(rows)} rows."
-                + (" Split it into several requests." if rows else ""),
-                given=len(rows),
-                expected=f"from 1 to {max_rows} rows",
-            )
+        check_number_of_rows(rows, max_rows)
         if self._plain:
             checked = self._check_quickly(rows)
             if checked is not None:
                 return checked
-        return self._check_thoroughly(rows)
+        return self._check_thoroughly(rows, drop_unknown=drop_unknown)
 
-    def _check_quickly(self, rows: Sequence[object]) -> list[tuple[Any, ...]] | None:
+    def _check_quickly(self, rows: Sequence[Any]) -> Checked | None:
         known, pick, bounds = self._known, self._pick, self._bounds
         checked = []
         for row in rows:
@@ -79,28 +129,52 @@ class Contract:
                 if type(value) not in types or not low <= value <= high:
                     return None
             checked.append(values)
-        return checked
+        return Checked(checked, rows)  # type: ignore[arg-type]  # all are dicts
 
-    def _check_thoroughly(self, rows: Sequence[object]) -> list[tuple[Any, ...]]:
+    def _check_thoroughly(
+        self, rows: Sequence[object], *, drop_unknown: bool
+    ) -> Checked:
         refusals = Refusals()
-        checked = []
-        for number, row in enumerate(rows):
-            if not isinstance(row, dict):
-                refusals.add(
-                    "wrong_type",
-                    f"Row {number} is not an object.",
-                    row=number,
-                    given=row,
-                    expected="an object with a value for each column",
-                )
+        values, logged = [], []
+        dropped: set[str] = set()
+        for number, given in enumerate(rows):
+            row = self._named(number, given, refusals)
+            if row is None:
                 continue
-            if row.keys() - self._known:
-                self._refuse_unknown(number, row, refusals)
-            checked.append(
-                tuple(_read(column, number, row, refusals) for column in self.columns)
+            if unknown := row.keys() - self._known:
+                if drop_unknown:
+                    dropped |= unknown
+                else:
+                    self._refuse_unknown(number, row, refusals)
+            kept: Row = {}
+            values.append(
+                tuple(_read(one, number, row, kept, refusals) for one in self.columns)
             )
+            logged.append(kept)
         refusals.raise_if_any()
-        return checked
+        return Checked(values, logged, self.has_names, frozenset(dropped))
+
+    def _named(self, number: int, row: object, refusals: Refusals) -> Row | None:
+        expected = "an object with a value for each column"
+        what = "is not an object"
+        if self.has_names:
+            if isinstance(row, dict):
+                return row
+        elif len(self.names) == 1:
+            return {self.names[0]: row}
+        elif isinstance(row, list) and len(row) == len(self.names):
+            return dict(zip(self.names, row, strict=True))
+        else:
+            expected = f"a list of {len(self.names)} values"
+            what = "does not fit the columns"
+        refusals.add(
+            "wrong_type",
+            f"Row {number} {what}.",
+            row=number,
+            given=row,
+            expected=expected,
+        )
+        return None
 
     def _refuse_unknown(self, number: int, row: Row, refusals: Refusals) -> None:
         missing = [name for name in self.names if name not in row]
@@ -118,10 +192,25 @@ class Contract:
             )
 
 
-def _read(column: Column, number: int, row: Row, refusals: Refusals) -> Any:
+def check_number_of_rows(rows: Sequence[object], max_rows: int) -> None:
+    """Refuse a request without rows, or with more than it may have."""
+    if not 0 < len(rows) <= max_rows:
+        refuse(
+            "too_many_rows" if rows else "no_rows",
+            f"The request has {len(rows)} rows."
+            + (" Split it into several requests." if rows else ""),
+            given=len(rows),
+            expected=f"from 1 to {max_rows} rows",
+        )
+
+
+def _read(column: Column, number: int, row: Row, kept: Row, refusals: Refusals) -> Any:
     name = column.name
     given = row.get(name)
-    if given is None:
+    # In a required column NaN is a wrong number rather than none.
+    if (given is None and column.kind not in ("any", "tensor")) or (
+        not column.required and column.is_missing(given)
+    ):
         if column.required:
             refusals.add(
                 "null" if name in row else "missing",
@@ -131,8 +220,10 @@ def _read(column: Column, number: int, row: Row, refusals: Refusals) -> Any:
                 given=None,
                 expected=column.expected,
             )
+        elif name in row:
+            kept[name] = None
         return None
-    value, complaint = column.read(given)
+    value, kept[name], complaint = column.read(given)
     if complaint is not None:
         reason, what = complaint
         refusals.add(

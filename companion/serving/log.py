@@ -7,16 +7,68 @@ prediction is in the log.
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 
-from companion.errors import JournalError, ProblemError
+from companion.contract.rows import Checked
+from companion.errors import JournalError, ModelFailedError, ProblemError, SettingError
+from companion.serving.models.answers import RowAnswer, label_text
+from companion.serving.models.engine import Answer, Model
 from companion.serving.metrics import ServerMetrics
 from companion.store import Journal, Prediction
 from companion.store.journal.behind import Behind, read_behind
 from companion.store.journal.losses import LossCounter
 
-__all__ = ["PredictionLog"]
+__all__ = ["PredictionLog", "make_predictions"]
 
 _logger = logging.getLogger(__name__)
+
+
+def make_predictions(
+    model: Model,
+    checked: Checked,
+    answer: Answer,
+    *,
+    request_id: str,
+    created_at: datetime,
+    latency_ms: float,
+    trace_id: str | None = None,
+) -> list[Prediction]:
+    """Make the record of each row that a model answered.
+
+    Raises ModelFailedError if an answer cannot be kept, such as an object that is
+    nested too deeply.
+    """
+    folder = model.folder
+    try:
+        return [
+            Prediction(
+                id=f"{request_id}-{number}",
+                request_id=request_id,
+                created_at=created_at,
+                model_name=folder.name,
+                model_version=folder.version,
+                inputs=row,
+                value=one.value,
+                latency_ms=latency_ms,
+                label=None if one.label is None else label_text(one.label),
+                score=one.score,
+                outputs=_outputs(one),
+                params=answer.params,
+                trace_id=trace_id,
+            )
+            for number, (row, one) in enumerate(
+                zip(checked.rows, answer.rows, strict=True)
+            )
+        ]
+    except SettingError as err:
+        raise ModelFailedError("The model's answer cannot be logged.") from err
+
+
+def _outputs(answer: RowAnswer) -> object:
+    # Of two classes, value and label say it all.
+    if answer.probabilities is None or answer.value is not None:
+        return answer.outputs
+    return {"probabilities": answer.probabilities}
 
 
 class PredictionLog:

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -36,7 +37,10 @@ def one_entry(rows, contract=TWO, **options):
 def test_values_come_back_in_the_order_of_the_columns():
     rows = [{"days": 3, "temp_c": 11.5}, {"temp_c": -30, "days": 0}]
 
-    assert TWO.check(rows) == [(11.5, 3), (-30, 0)]
+    checked = TWO.check(rows)
+
+    assert checked.tuples == [(11.5, 3), (-30, 0)]
+    assert checked.rows == rows
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,8 @@ def test_values_come_back_in_the_order_of_the_columns():
         ({"temp_c": 50.1}, "out_of_range", 50.1),
         ({"temp_c": -31}, "out_of_range", -31),
         ({"temp_c": 10**400}, "out_of_range", "a whole number of 1329 bits"),
-        ({"days": 3.0}, "wrong_type", 3.0),
+        ({"days": 3.5}, "wrong_type", 3.5),
+        ({"days": 1e300}, "out_of_range", 1e300),
         ({"days": 2**63}, "out_of_range", "a whole number of 64 bits"),
         ({"days": "3"}, "wrong_type", "3"),
     ],
@@ -131,7 +136,7 @@ ALL_GOOD = {"yes": True, "small": 1, "single": 1.5, "word": "a", "at": "2014-05-
 
 
 def test_an_optional_value_may_be_absent_or_null():
-    absent, null = ALL_KINDS.check([ALL_GOOD, ALL_GOOD | {"maybe": None}])
+    absent, null = ALL_KINDS.check([ALL_GOOD, ALL_GOOD | {"maybe": None}]).tuples
 
     assert absent[-1] is null[-1] is None
 
@@ -139,8 +144,10 @@ def test_an_optional_value_may_be_absent_or_null():
 @pytest.mark.parametrize(
     "change",
     [
-        {"yes": 1},
+        {"yes": 2},
+        {"yes": 0.5},
         {"yes": "true"},
+        {"small": 1.5},
         {"small": 2**31},
         {"small": True},
         {"single": 3.5e38},
@@ -149,7 +156,9 @@ def test_an_optional_value_may_be_absent_or_null():
         {"word": "\ud800"},
         {"at": 1398902400},
         {"at": "yesterday"},
-        {"at": "2014-05-01T18:00:00+02:00"},
+        {"at": "2014-05-01T18:00:00+25:00"},
+        {"at": "NaT"},
+        {"at": "0001-01-01T00:00:00+14:00"},
         {"at": "1066-10-14"},
         {"maybe": "x"},
     ],
@@ -158,6 +167,71 @@ def test_each_type_refuses_what_its_model_could_not_read(change):
     entry = one_entry([ALL_GOOD | change], ALL_KINDS)
 
     assert entry["column"] == next(iter(change))
+
+
+def test_numbers_that_mean_the_same_are_taken():
+    """Programs with one kind of number write 3 as 3.0, some true as 1."""
+    given = ALL_GOOD | {"yes": 1, "small": 3.0}
+
+    checked = ALL_KINDS.check([given, ALL_GOOD | {"yes": 0.0}])
+
+    assert [row[:2] for row in checked.tuples] == [(True, 3), (False, 1)]
+    assert [type(value) for value in checked.tuples[0][:2]] == [bool, int]
+    assert checked.rows[0] == ALL_GOOD | {"yes": True, "small": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "seen", "logged"),
+    [
+        ("2014-05-01T18:00:00", "2014-05-01T18:00:00", "2014-05-01T18:00:00"),
+        ("2014-05-01T18:00:00Z", "2014-05-01T18:00:00", "2014-05-01T18:00:00Z"),
+        ("2014-05-01T18:00:00+02:00", "2014-05-01T16:00:00", "2014-05-01T16:00:00Z"),
+        ("2014-05-01T00:30-05:30", "2014-05-01T06:00:00", "2014-05-01T06:00:00Z"),
+    ],
+)
+def test_a_time_with_an_offset_becomes_utc(text, seen, logged):
+    checked = ALL_KINDS.check([ALL_GOOD | {"at": text}])
+
+    assert checked.tuples[0][4].isoformat() == seen
+    assert checked.rows[0]["at"] == logged
+
+
+@pytest.mark.parametrize(
+    ("kind", "spelling"),
+    [
+        *(("double", value) for value in (None, math.nan, "NaN", "nan")),
+        *(("long", value) for value in (None, math.nan, "NaN")),
+        *(("boolean", value) for value in (None, math.nan)),
+        *(("datetime", value) for value in (None, math.nan, "NaT")),
+        *(("string", value) for value in (None, math.nan)),
+        *(("array", value) for value in (None, math.nan)),
+    ],
+)
+def test_missing_is_missing_in_every_spelling(kind, spelling):
+    spec = {"type": "array", "items": {"type": "double"}} if kind == "array" else {}
+    optional = Column(name="a", kind=kind, required=False, spec=spec)
+    contract = Contract([optional, Column(name="b", kind="long")])
+
+    checked = contract.check([{"a": spelling, "b": 1}, {"b": 1}])
+
+    assert checked.tuples == [(None, 1), (None, 1)]
+    assert checked.rows == [{"a": None, "b": 1}, {"b": 1}]
+    if kind != "array":
+        required = Contract([Column(name="a", kind=kind)])
+        assert one_entry([{"a": spelling}], required)["column"] == "a"
+
+
+def test_the_text_nan_in_a_column_of_text_is_a_text():
+    contract = Contract([Column(name="a", kind="string", required=False)])
+
+    assert contract.check([{"a": "NaN"}]).tuples == [("NaN",)]
+
+
+def test_unknown_columns_are_left_out_where_that_is_asked_for():
+    checked = TWO.check([GOOD | {"site": "A", "by": 1}], drop_unknown=True)
+
+    assert (checked.tuples, checked.rows) == ([(11.5, 3)], [GOOD])
+    assert checked.dropped == {"site", "by"}
 
 
 json_values = st.recursive(

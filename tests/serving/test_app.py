@@ -122,7 +122,7 @@ def test_a_refused_request_leaves_nothing_in_the_log(client, tmp_path, store):
         (b"7", {}, "refused-rows"),
         (b'{"rows": [], "dataframe_records": []}', {}, "refused-rows"),
         (b" " * (1024 * 1024 + 1), {}, "body-too-large"),
-        (b"{}", {"Content-Type": "text/csv"}, "wrong-content-type"),
+        (b"{}", {"Content-Type": "text/plain"}, "wrong-content-type"),
         (b"{}", {"Content-Type": ""}, "wrong-content-type"),
         (
             b"{}",
@@ -317,7 +317,7 @@ def test_answers_may_be_let_through_and_the_loss_is_counted(
 def test_a_bug_is_logged_without_what_was_sent(client, monkeypatch, caplog):
     from companion.serving.models.engine import Model
 
-    def fail(_model, rows):
+    def fail(_model, rows, _params):
         raise KeyError(rows)
 
     client.get("/health/ready")

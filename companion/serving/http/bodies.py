@@ -11,7 +11,7 @@ from companion.contract.refusals import quote_name
 from companion.errors import ProblemError
 from companion.serving.http.responses import JSON_TYPE
 
-__all__ = ["read_body", "read_json", "write_mlflow"]
+__all__ = ["read_body", "read_json", "read_text", "write_mlflow"]
 
 
 def read_body() -> object:
@@ -23,7 +23,24 @@ def read_body() -> object:
     environ = request.environ
     # Nearly every client writes the header like this; it needs no parsing.
     if environ.get("CONTENT_TYPE") != JSON_TYPE or "HTTP_CONTENT_ENCODING" in environ:
-        _check_content_type()
+        _check_content_type(JSON_TYPE)
+    return read_json(_read_bytes())
+
+
+def read_text() -> str:
+    """Read the body of a request as the text that it is, such as CSV.
+
+    Raises ProblemError if it was not sent in UTF-8, and RequestEntityTooLarge as
+    `read_body` does.
+    """
+    _check_content_type(request.mimetype)
+    try:
+        return _read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ProblemError("broken-csv", "The body is not UTF-8.") from None
+
+
+def _read_bytes() -> bytes:
     content = request.get_data(cache=False)
     # Without a declared length, Werkzeug cuts a body that is too long: there is
     # more to read after the limit.
@@ -31,17 +48,17 @@ def read_body() -> object:
     if (
         request.content_length is None
         and len(content) >= limit
-        and environ["wsgi.input"].read(1)
+        and request.environ["wsgi.input"].read(1)
     ):
         raise RequestEntityTooLarge
-    return read_json(content)
+    return content
 
 
-def _check_content_type() -> None:
+def _check_content_type(wanted: str) -> None:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     encoding = request.headers.get("Content-Encoding", "identity").lower()
     if (
-        request.mimetype == JSON_TYPE
+        request.mimetype == wanted
         and charset in ("utf-8", "utf8")
         and encoding == "identity"
     ):
@@ -124,11 +141,12 @@ def _hint(content: bytes) -> str:
     return ""
 
 
-def write_mlflow(raw: Any) -> bytes:
+def write_mlflow(raw: Any, *, bare: bool = False) -> bytes:
     """Write what a model returned as MLflow's scoring server does.
 
     The result is a JSON object with the one member `predictions`, in the form of
-    `mlflow.pyfunc.scoring_server.predictions_to_json` of MLflow 3.17.
+    `mlflow.pyfunc.scoring_server.predictions_to_json` of MLflow 3.17; with `bare`, the
+    answer of a language model, it is what the model returned alone.
     """
     if hasattr(raw, "to_frame"):  # a pandas Series
         raw = raw.to_frame()
@@ -136,7 +154,8 @@ def write_mlflow(raw: Any) -> bytes:
         raw = raw.to_dict(orient="records")
     elif hasattr(raw, "tolist"):  # a NumPy array
         raw = raw.tolist()
-    return json.dumps({"predictions": raw}, default=_plain).encode()
+    content = raw if bare else {"predictions": raw}
+    return json.dumps(content, default=_plain).encode()
 
 
 def _plain(value: Any) -> object:
@@ -145,6 +164,7 @@ def _plain(value: Any) -> object:
         return text
     if isinstance(value, bytes | bytearray):
         return base64.encodebytes(value).decode("ascii")
-    if hasattr(value, "tolist"):
-        return value.tolist()
+    for method in ("tolist", "model_dump"):
+        if hasattr(value, method):
+            return getattr(value, method)()
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -61,12 +61,14 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     slug: ProblemType(slug=slug, status=status, title=title, error_code=code)
     for slug, status, title, code in (
         ("broken-json", 400, "The body is not JSON", "BAD_REQUEST"),
+        ("broken-csv", 400, "The body is not CSV", "BAD_REQUEST"),
         ("bad-request", 400, "The request cannot be read", "BAD_REQUEST"),
         ("not-found", 404, "There is no such address", "ENDPOINT_NOT_FOUND"),
         ("wrong-method", 405, "The address takes another method", "BAD_REQUEST"),
         ("body-too-large", 413, "The body is too large", "BAD_REQUEST"),
         ("wrong-content-type", 415, "The body must be sent as JSON", "BAD_REQUEST"),
         ("refused-rows", 422, "The rows cannot be used", "INVALID_PARAMETER_VALUE"),
+        ("model-failed", 500, "The model failed", "INTERNAL_ERROR"),
         ("internal", 500, "The server has a bug", "INTERNAL_ERROR"),
         ("no-model", 503, "The model cannot be used", "TEMPORARILY_UNAVAILABLE"),
         ("no-log", 503, "The log cannot be written", "TEMPORARILY_UNAVAILABLE"),

@@ -13,7 +13,13 @@ from typing import Any
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from companion.errors import ModelError, ProblemError, RefusedError
+from companion.errors import (
+    CompanionError,
+    ModelError,
+    ModelFailedError,
+    ProblemError,
+    RefusedError,
+)
 from companion.serving.http.problems import (
     PROBLEM_TYPES,
     Problem,
@@ -26,6 +32,7 @@ __all__ = [
     "JSON_TYPE",
     "current_request_id",
     "log_failure",
+    "log_model_failure",
     "reply",
     "reply_json",
     "reply_to_error",
@@ -77,7 +84,9 @@ def reply_to_error(
         return Response(response.get_data(), err.code, response.headers)
     problem, request_id = _problem_of(err), current_request_id()
     note(problem)
-    if problem.kind.status == 500:
+    if isinstance(err, ModelFailedError):
+        log_model_failure(err, request_id)
+    elif problem.kind.status == 500:
         log_failure(err, request_id)
     content = problem_body(
         problem, request_id=request_id, for_mlflow=request.path == "/invocations"
@@ -87,6 +96,18 @@ def reply_to_error(
     )
     response.headers.extend({"X-Request-ID": request_id, **problem.headers})
     return response
+
+
+def log_model_failure(err: ModelFailedError, request_id: str) -> None:
+    """Log what the model raised: its author needs class and message."""
+    cause = err.__cause__
+    if cause is None or isinstance(cause, CompanionError):
+        _logger.error("%s in request %s", cause or err, request_id)
+    else:
+        name = type(cause).__name__
+        frames = "".join(traceback.format_tb(cause.__traceback__))
+        message = f"The model raised {name} in request {request_id}: {cause}"
+        _logger.error("%s\n%s", message, frames)
 
 
 def log_failure(err: Exception, request_id: str) -> None:
@@ -108,6 +129,8 @@ def _problem_of(err: Exception) -> Problem:
         return problem_of_refusal(err)
     if isinstance(err, ProblemError):
         return problem_of(err)
+    if isinstance(err, ModelFailedError):
+        return problem_of(ProblemError("model-failed", str(err)))
     if isinstance(err, ModelError):
         return problem_of(ProblemError("no-model", str(err)))
     if isinstance(err, HTTPException):

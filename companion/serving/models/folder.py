@@ -5,25 +5,24 @@ so that a model saved as skops can be served without importing MLflow, which
 takes seconds and 160 MB.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from companion.contract.learned import LearnedContract
 from companion.contract.notes import CompanionNotes
 from companion.contract.rows import Contract
 from companion.contract.signature import read_contract
-from companion.errors import ModelError, RefusedError
-from companion.serving.http.formats import rows_of_invocation
+from companion.errors import ModelError
+from companion.serving.models.examples import read_example
 
 __all__ = ["ModelFolder", "SkopsFile", "read_model_folder"]
 
 # The C parser is ten times quicker, where PyYAML was built with it.
 _YamlLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_EXAMPLES = ("serving_input_example.json", "input_example.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,37 +47,69 @@ class ModelFolder:
         The folder, absolute.
     name, version : str
         What the model is called in answers and in the log.
-    contract : Contract
+    contract : Contract or LearnedContract
         Which rows it accepts.
-    example : dict
-        One row that it accepts: column name to value.
+    example_rows : tuple
+        Rows of its example that fit the contract; empty where it has none.
+    loader : str
+        MLflow's module that loads the model, such as ``"mlflow.sklearn"``.
     predict_fn : str
         Name of the method that answers, such as ``"predict_proba"``.
+    takes_list : bool
+        Whether the model's type hints ask for a list in place of a data frame.
     skops : SkopsFile or None
         The model's file; None where only MLflow can load the model.
+    profile : mapping
+        Bins of each column of its training data; empty where it states none.
+    warnings : tuple of str
+        What its folder lacks, each a sentence for those who serve it.
     """
 
     path: Path
     name: str
     version: str
-    contract: Contract
-    example: dict[str, Any]
+    contract: Contract | LearnedContract
+    example_rows: tuple[Any, ...]
+    loader: str
     predict_fn: str
+    takes_list: bool
     skops: SkopsFile | None
+    profile: Mapping[str, Any]
+    warnings: tuple[str, ...]
+
+    @property
+    def example(self) -> Any:
+        """One row that the contract accepts, made up where there is no example."""
+        if self.example_rows:
+            return self.example_rows[0]
+        return self.contract.plausible_row()
+
+    @property
+    def is_python_model(self) -> bool:
+        """Whether the model is Python code of its author's, behind MLflow."""
+        return self.loader.startswith("mlflow.pyfunc")
 
 
-def read_model_folder(path: str | Path) -> ModelFolder:
+def read_model_folder(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    example: str | Path | None = None,
+) -> ModelFolder:
     """Read what a folder in MLflow's model format says.
 
-    Raises ModelError if the folder is missing, broken, or of a kind that is not served;
-    the message says which and what to do.
+    `name` and `version` replace those of the folder; `example` is a JSON file of rows,
+    for a folder that has none. Raises ModelError if the folder is missing, broken, or
+    of a kind that is not served; the message says which and what to do.
     """
     folder = Path(path).expanduser().absolute()
     conf = _read_conf(folder)
     try:
-        return _parse(folder, conf)
+        found = _parse(folder, conf, example)
     except ModelError as err:
         raise ModelError(f"The model in {folder} cannot be served: {err}") from err
+    return replace(found, name=name or found.name, version=version or found.version)
 
 
 def _read_conf(folder: Path) -> Mapping[str, Any]:
@@ -111,7 +142,9 @@ def _read_conf(folder: Path) -> Mapping[str, Any]:
     return conf
 
 
-def _parse(folder: Path, conf: Mapping[str, Any]) -> ModelFolder:
+def _parse(
+    folder: Path, conf: Mapping[str, Any], example: str | Path | None
+) -> ModelFolder:
     flavors = conf.get("flavors")
     pyfunc = flavors.get("python_function") if isinstance(flavors, dict) else None
     if not isinstance(flavors, dict) or not isinstance(pyfunc, dict):
@@ -120,22 +153,33 @@ def _parse(folder: Path, conf: Mapping[str, Any]) -> ModelFolder:
             "`save_model` functions."
         )
     signature = conf.get("signature")
-    if not isinstance(signature, dict) or not signature.get("inputs"):
-        raise ModelError(
-            "it has no signature, so its inputs are not known. Save it again with "
-            "`signature=infer_signature(inputs, outputs)`."
-        )
     notes = CompanionNotes.from_metadata(conf.get("metadata"))
-    contract = read_contract(signature["inputs"], notes.ranges)
+    contract: Contract | LearnedContract = LearnedContract()
+    warnings = []
+    if isinstance(signature, dict) and signature.get("inputs"):
+        params = signature.get("params")
+        contract = read_contract(signature["inputs"], notes.ranges, params=params)
+    else:
+        warnings.append(
+            "It has no signature: rows are only compared with the first ones that it "
+            "answers. Save it again with `signature=infer_signature(inputs, outputs)`."
+        )
+    rows, complaint = read_example(folder, contract, example)
+    if complaint:
+        warnings.append(complaint)
     name, version = _name_and_version(folder, conf, notes)
     return ModelFolder(
         path=folder,
         name=name,
         version=version,
         contract=contract,
-        example=_read_example(folder, contract),
+        example_rows=tuple(rows),
+        loader=str(pyfunc.get("loader_module") or ""),
         predict_fn=str(pyfunc.get("predict_fn") or "predict"),
-        skops=_find_skops(folder, flavors),
+        takes_list=bool(conf.get("is_signature_from_type_hint")),
+        skops=None if contract.params else _find_skops(folder, flavors),
+        profile={},
+        warnings=tuple(warnings),
     )
 
 
@@ -183,25 +227,3 @@ def _find_skops(folder: Path, flavors: Mapping[str, Any]) -> SkopsFile | None:
             "names. Save the model again."
         )
     return SkopsFile(path=path, trusted_types=tuple(map(str, trusted)))
-
-
-def _read_example(folder: Path, contract: Contract) -> dict[str, Any]:
-    for name in _EXAMPLES:
-        try:
-            body = json.loads((folder / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as err:
-            raise ModelError(f"its file {name} cannot be read: {err}.") from err
-        if name == "input_example.json":
-            body = {"dataframe_split": body}
-        try:
-            rows = rows_of_invocation(body, contract)[:1]
-            contract.check(rows)
-        except RefusedError as err:
-            raise ModelError(
-                f"its own example, {name}, does not fit its signature and ranges: {err}"
-            ) from err
-        example: dict[str, Any] = rows[0]
-        return example
-    return {column.name: column.plausible() for column in contract.columns}

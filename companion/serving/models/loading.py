@@ -1,4 +1,4 @@
-"""Loading a model, and trying it on its own example.
+"""Loading a model, and proving it on its own example.
 
 A scikit-learn model saved as skops is loaded without MLflow, and gets NumPy
 arrays where it was trained on them: one row then takes a fraction of the time
@@ -12,54 +12,53 @@ from typing import Any
 
 import numpy as np
 
+from companion.contract.rows import Checked
 from companion.errors import MissingExtraError, ModelError
-from companion.serving.models.engine import Model, Rows, make_model
+from companion.serving.models.advice import advise
+from companion.serving.models.answers import AnswerReader
+from companion.serving.models.engine import Model, Params, describe_error, prove
 from companion.serving.models.folder import ModelFolder, SkopsFile, read_model_folder
-from companion.serving.models.frames import array_type, make_frame
+from companion.serving.models.inputs import array_type, make_input
 from companion.system.extras import require_libraries
 
 __all__ = ["load_model"]
 
+Predict = Callable[[Checked, Params], Any]
 
-def load_model(path: str | Path) -> Model:
-    """Load a model folder and try the model on its own example.
+
+def load_model(folder: ModelFolder | str | Path) -> Model:
+    """Load a model and prove it on its own example.
 
     Raises MissingExtraError if the model needs libraries that are not installed; and
     ModelError if the folder is missing or broken, or the model cannot be loaded, does
-    not answer its example, or does not give one number a row.
+    not answer its example, or does not give one answer for each row.
     """
-    folder = read_model_folder(path)
+    if not isinstance(folder, ModelFolder):
+        folder = read_model_folder(folder)
     try:
         if folder.skops is None:
-            predict = _load_with_mlflow(folder)
+            predict, reader = _load_with_mlflow(folder)
         else:
-            predict = _load_skops(folder, folder.skops)
-        example = predict(folder.contract.check([folder.example]))
+            predict, reader = _load_skops(folder, folder.skops)
     except (ModelError, MissingExtraError):
         raise
-    except Exception as err:
-        # Anything can come out of loading and running what others have saved.
+    except (Exception, SystemExit) as err:
+        # Anything can come out of loading what others have saved.
         raise ModelError(
-            f"The model in {folder.path} cannot be loaded or does not answer its "
-            f"example: {type(err).__name__}: {_first_line(err)} Save it again with "
-            "the libraries installed here and with `input_example=`."
+            f"The model in {folder.path} cannot be loaded: {describe_error(err)} "
+            f"{advise(folder, err)}"
         ) from err
-    return make_model(folder, predict, example)
+    return prove(folder, predict, reader)
 
 
-def _first_line(err: Exception) -> str:
-    lines = str(err).strip().splitlines()
-    text = lines[0][:300] if lines else "no reason given"
-    return text if text.endswith(".") else f"{text}."
-
-
-def _load_skops(folder: ModelFolder, file: SkopsFile) -> Callable[[Rows], Any]:
+def _load_skops(folder: ModelFolder, file: SkopsFile) -> tuple[Predict, AnswerReader]:
     require_libraries("Serving this model", "sklearn", "skops", extra="serving")
     import sklearn
     import skops.io
 
     # skops refuses every type that neither it nor the folder's list knows.
     estimator = skops.io.load(file.path, trusted=list(file.trusted_types))
+    reader = _reader(folder, estimator)
     try:
         predict = _method(estimator, folder.predict_fn)
     except AttributeError:
@@ -67,13 +66,14 @@ def _load_skops(folder: ModelFolder, file: SkopsFile) -> Callable[[Rows], Any]:
             f"The model in {folder.path} has no method {folder.predict_fn!r}. Save it "
             "with a `pyfunc_predict_fn` that it has."
         ) from None
-    columns = folder.contract.columns
-    dtype = array_type(columns)
+    contract = folder.contract
+    dtype = array_type(contract.columns) if contract.layout == "frame" else None
     if dtype is None or hasattr(estimator, "feature_names_in_"):
-        require_libraries("Serving this model", "pandas", extra="tracking")
-        return lambda rows: predict(make_frame(columns, rows))
+        if contract.layout != "array":
+            require_libraries("Serving this model", "pandas", extra="tracking")
+        return lambda checked, _: predict(make_input(contract, checked)), reader
 
-    def predict_array(rows: Rows) -> Any:
+    def predict_array(checked: Checked, _: Params) -> Any:
         # The contract has let finite numbers through only; looking again would
         # take a tenth of the time of a one-row answer. `Model.answer` looks at
         # what comes out.
@@ -81,9 +81,20 @@ def _load_skops(folder: ModelFolder, file: SkopsFile) -> Callable[[Rows], Any]:
             sklearn.config_context(assume_finite=True),
             np.errstate(over="ignore", invalid="ignore"),
         ):
-            return predict(np.array(rows, dtype=dtype))
+            return predict(np.array(checked.tuples, dtype=dtype))
 
-    return predict_array
+    return predict_array, reader
+
+
+def _reader(folder: ModelFolder, estimator: Any) -> AnswerReader:
+    """Find out which classes an estimator knows; a regressor has none."""
+    try:
+        classes = estimator.classes_
+        one_target = all(np.isscalar(one) for one in classes)
+    except Exception:  # noqa: BLE001 - a property of a foreign class may raise anything
+        classes, one_target = None, False
+    is_probability = folder.predict_fn == "predict_proba"
+    return AnswerReader(classes if one_target else None, is_probability=is_probability)
 
 
 def _method(estimator: Any, name: str) -> Callable[[Any], Any]:
@@ -112,11 +123,38 @@ def _method(estimator: Any, name: str) -> Callable[[Any], Any]:
     return walk
 
 
-def _load_with_mlflow(folder: ModelFolder) -> Callable[[Rows], Any]:
+def _load_with_mlflow(folder: ModelFolder) -> tuple[Predict, AnswerReader]:
     require_libraries("Serving this model", "mlflow", "pandas", extra="tracking")
     from companion.system.mlflow import load_mlflow
 
     mlflow = load_mlflow("Serving this model")
     model = mlflow.pyfunc.load_model(str(folder.path))
-    columns = folder.contract.columns
-    return lambda rows: model.predict(make_frame(columns, rows))
+    _leave_checks_to_us(mlflow, model, folder)
+    contract, omit_absent = folder.contract, folder.is_python_model
+
+    def predict(checked: Checked, params: Params) -> Any:
+        given = make_input(
+            contract, checked, omit_absent=omit_absent, as_given=folder.takes_list
+        )
+        return model.predict(given, params=dict(params) or None)
+
+    try:
+        estimator = model.get_raw_model()
+    except Exception:  # noqa: BLE001 - not every kind of model has one
+        estimator = None
+    return predict, _reader(folder, estimator)
+
+
+def _leave_checks_to_us(mlflow: Any, model: Any, folder: ModelFolder) -> None:
+    """Take the inputs out of the loaded model's signature.
+
+    The contract has checked the rows. MLflow would do it again, for longer than most
+    models take to answer, and refuse a whole number that is missing.
+    """
+    signature = model.metadata.signature
+    if signature is None or folder.takes_list:
+        return
+    params = signature.params
+    model.metadata.signature = (
+        mlflow.models.ModelSignature(params=params) if params else None
+    )

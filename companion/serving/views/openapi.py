@@ -11,26 +11,15 @@ from typing import Any
 from flask import Blueprint, Response
 
 from companion import __version__
-from companion.contract.columns import Column
 from companion.serving.http.problems import PROBLEM_TYPES
 from companion.serving.http.responses import reply_json
+from companion.serving.models.answers import AnswerReader, label_text
 from companion.serving.models.folder import ModelFolder
 from companion.serving.models.routing import Router
+from companion.serving.views.row_schema import describe_params, describe_row
 
 __all__ = ["describe", "openapi_views"]
 
-_TYPES: Mapping[str, Mapping[str, str]] = {
-    "boolean": {"type": "boolean"},
-    "integer": {"type": "integer", "format": "int32"},
-    "long": {"type": "integer", "format": "int64"},
-    "float": {"type": "number", "format": "float"},
-    "double": {"type": "number", "format": "double"},
-    "string": {"type": "string"},
-    "datetime": {
-        "type": "string",
-        "description": "A UTC time without an offset, such as 2014-05-01T18:00:00.",
-    },
-}
 _TEXT: Mapping[str, str] = {"type": "string"}
 _SAMPLE_ID = "0b9e3c3e-5b1f-4d57-9a3b-0f8f6c1d2e4a"
 
@@ -41,13 +30,15 @@ def openapi_views(router: Router, *, max_rows: int) -> Blueprint:
 
     @views.get("/openapi.json")
     def openapi() -> Response:
-        folder = router.sources[0].get_for_client().folder
-        return reply_json(describe(folder, max_rows=max_rows))
+        model = router.sources[0].get_for_client()
+        return reply_json(describe(model.folder, model.reader, max_rows=max_rows))
 
     return views
 
 
-def describe(folder: ModelFolder, *, max_rows: int) -> dict[str, Any]:
+def describe(
+    folder: ModelFolder, reader: AnswerReader, *, max_rows: int
+) -> dict[str, Any]:
     """Describe the addresses of a server and the rows of its model.
 
     The result is an OpenAPI 3.1 document, ready for JSON. Its examples can be sent as
@@ -61,7 +52,7 @@ def describe(folder: ModelFolder, *, max_rows: int) -> dict[str, Any]:
             "version": __version__,
         },
         "paths": {
-            "/predict": {"post": _predict(folder)},
+            "/predict": {"post": _predict(folder, reader)},
             "/invocations": {"post": _invocations(folder)},
             "/health/live": {"get": _get("Is the process alive?", "Health")},
             "/health/ready": {
@@ -70,36 +61,43 @@ def describe(folder: ModelFolder, *, max_rows: int) -> dict[str, Any]:
             "/version": {"get": _get("Which model and which software?", "Version")},
         },
         "components": {
-            "schemas": _schemas(folder, max_rows),
+            "schemas": _schemas(folder, reader, max_rows),
             "responses": {"Problem": _PROBLEM_RESPONSE},
         },
     }
 
 
-def _predict(folder: ModelFolder) -> dict[str, Any]:
+def _predict(folder: ModelFolder, reader: AnswerReader) -> dict[str, Any]:
+    prediction: dict[str, Any] = {"id": f"{_SAMPLE_ID}-0", "value": 0.25}
+    if reader.is_probability and reader.value_of is not None:
+        chances = dict(zip(reader.names, (0.75, 0.25), strict=True))
+        prediction |= {"label": reader.classes[0], "probabilities": chances}
     answer = {
         "request_id": _SAMPLE_ID,
         "model": {"name": folder.name, "version": folder.version},
-        "predictions": [{"id": f"{_SAMPLE_ID}-0", "value": 0.25}],
+        "predictions": [prediction],
     }
     return {
         "operationId": "predict",
         "summary": "Answer rows, in their order",
         "requestBody": _json_body("Rows", {"rows": [folder.example]}),
         "responses": {
-            "200": _json_response("One value for each row", "Predictions", answer),
+            "200": _json_response("One answer for each row", "Predictions", answer),
             **_PROBLEMS,
         },
     }
 
 
 def _invocations(folder: ModelFolder) -> dict[str, Any]:
+    named = folder.contract.layout == "frame"
+    example = {"dataframe_records" if named else "inputs": [folder.example]}
+    body = _json_body("Invocation", example)
+    # What a column with this name holds is known when the lines are read.
+    body["content"]["text/csv"] = {"schema": _TEXT}
     return {
         "operationId": "invocations",
         "summary": "Answer rows in the formats of MLflow's scoring server",
-        "requestBody": _json_body(
-            "Invocation", {"dataframe_records": [folder.example]}
-        ),
+        "requestBody": body,
         "responses": {
             "200": _json_response("What the model returned", "InvocationAnswer"),
             **_PROBLEMS,
@@ -146,33 +144,32 @@ _PROBLEM_RESPONSE = {
 }
 
 
-def _schemas(folder: ModelFolder, max_rows: int) -> dict[str, Any]:
+def _schemas(
+    folder: ModelFolder, reader: AnswerReader, max_rows: int
+) -> dict[str, Any]:
     rows = _array(_reference("schemas", "Row")) | {"minItems": 1, "maxItems": max_rows}
+    members = _record(rows=rows) | {"additionalProperties": False}
+    if folder.contract.params:
+        members["properties"]["params"] = describe_params(folder.contract)
     return {
-        "Row": {
-            "type": "object",
-            "properties": {c.name: _column(c) for c in folder.contract.columns},
-            "required": [c.name for c in folder.contract.columns if c.required],
-            "additionalProperties": False,
-        },
-        "Rows": _record(rows=rows) | {"additionalProperties": False},
+        "Row": describe_row(folder.contract),
+        "Rows": members,
         "Predictions": _record(
             request_id=_TEXT,
             model=_record(name=_TEXT, version=_TEXT),
-            predictions=_array(_record(id=_TEXT, value={"type": "number"})),
+            predictions=_array(_prediction_schema(reader)),
         ),
         "Invocation": {
             "type": "object",
             "properties": {
-                "dataframe_records": rows,
-                "dataframe_split": _record(
-                    columns=_array(_TEXT), data=_array({"type": "array"})
-                ),
-                "inputs": {"type": ["object", "array"]},
-                "instances": {"type": ["object", "array"]},
+                "dataframe_records": _array({}),
+                "dataframe_split": {"type": "object"},
+                "inputs": {},
+                "instances": {},
+                "params": {},
             },
         },
-        "InvocationAnswer": _record(predictions={}),
+        "InvocationAnswer": {},
         "Health": {
             "type": "object",
             "properties": {"reasons": _array(_TEXT)},
@@ -182,15 +179,20 @@ def _schemas(folder: ModelFolder, max_rows: int) -> dict[str, Any]:
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
-    schema: dict[str, Any] = dict(_TYPES[column.kind])
-    if column.allowed is not None:
-        schema |= {
-            "minimum": column.allowed.lowest,
-            "maximum": column.allowed.highest,
-        }
-    if not column.required:
-        schema["type"] = [schema["type"], "null"]
+def _prediction_schema(reader: AnswerReader) -> dict[str, Any]:
+    value: dict[str, Any] = {"type": ["number", "null"]}
+    if reader.value_of is not None:
+        name = label_text(reader.value_of)
+        value["description"] = f"Probability of the class {name}."
+    schema = _record(id=_TEXT, value=value)
+    schema["properties"] |= {
+        "label": {"type": ["string", "number", "boolean"]},
+        "probabilities": {
+            "type": "object",
+            "additionalProperties": {"type": "number"},
+        },
+        "outputs": {},
+    }
     return schema
 
 

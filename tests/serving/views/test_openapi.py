@@ -1,11 +1,14 @@
 import json
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from companion.contract.columns import Column
-from companion.contract.rows import Contract
+from companion.contract.columns import KINDS, Column
+from companion.contract.params import Param
+from companion.contract.rows import UNNAMED, Contract
 from companion.serving import ServerConfig, create_app
+from companion.serving.models.answers import AnswerReader
 from companion.serving.models.folder import ModelFolder
 from companion.serving.views.openapi import describe
 
@@ -33,12 +36,13 @@ def test_the_document_is_openapi_3_1_and_knows_every_address(client):
 @pytest.mark.parametrize("path", ["/predict", "/invocations"])
 def test_each_example_can_be_posted_as_it_stands(client, path):
     operation = client.get("/openapi.json").json["paths"][path]["post"]
-    (kind, content), *none = operation["requestBody"]["content"].items()
+    kinds = operation["requestBody"]["content"]
+    body = json.dumps(kinds["application/json"]["example"])
 
-    answer = client.post(path, data=json.dumps(content["example"]), content_type=kind)
+    answer = client.post(path, data=body, content_type="application/json")
 
     assert answer.status_code == 200
-    assert not none
+    assert kinds.keys() <= {"application/json", "text/csv"}
 
 
 def test_the_answer_has_the_shape_that_is_described(client):
@@ -67,20 +71,74 @@ def test_the_limits_of_the_check_stand_in_the_document(client):
     assert schemas["Rows"]["properties"]["rows"]["maxItems"] == 1000
 
 
-def test_every_kind_of_column_can_be_described(tmp_path):
-    kinds = ("boolean", "integer", "long", "float", "double", "string", "datetime")
-    columns = [Column(name=kind, kind=kind, required=False) for kind in kinds]
-    folder = ModelFolder(
-        path=tmp_path,
+NESTED = {
+    "array": {"type": "array", "items": {"type": "double"}},
+    "map": {"type": "map", "values": {"type": "boolean"}},
+    "object": {
+        "type": "object",
+        "properties": {
+            "a": {"type": "long"},
+            "b": {"type": "string", "required": False},
+        },
+    },
+    "tensor": {"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 2]}},
+    "any": {"type": "any"},
+}
+
+
+def folder_of(path, contract):
+    return ModelFolder(
+        path=path,
         name="all",
         version="1",
-        contract=Contract(columns),
-        example={column.name: column.plausible() for column in columns},
+        contract=contract,
+        example_rows=(),
+        loader="",
         predict_fn="predict",
+        takes_list=False,
         skops=None,
+        profile={},
+        warnings=(),
     )
 
-    document = describe(folder, max_rows=5)
+
+@pytest.mark.parametrize("required", [True, False])
+def test_every_kind_of_column_can_be_described(tmp_path, required):
+    columns = [
+        Column(name=kind, kind=kind, required=required, spec=NESTED.get(kind, {}))
+        for kind in sorted(KINDS)
+    ]
+    param = Param(name="k", spec={"type": "long"}, default=3)
+    folder = folder_of(tmp_path, Contract(columns, params=[param]))
+
+    document = describe(folder, AnswerReader(), max_rows=5)
 
     OpenAPIV31SpecValidator(document).validate()
-    assert len(Contract(columns).check([folder.example])) == 1
+    row = document["components"]["schemas"]["Row"]
+    assert row["properties"].keys() == KINDS
+    Draft202012Validator(row).validate(folder.example)
+    assert len(Contract(columns).check([folder.example]).rows) == 1
+
+
+def test_rows_without_names_are_bare_values(tmp_path):
+    text = Contract([Column(name=UNNAMED, kind="string")], layout="list")
+    pair = Contract(
+        [Column(name="0", kind="double"), Column(name="1", kind="string")],
+        layout="list",
+    )
+
+    for contract, good, bad in ((text, "a", {"input": "a"}), (pair, [1.5, "a"], [1.5])):
+        folder = folder_of(tmp_path, contract)
+        document = describe(folder, AnswerReader(), max_rows=5)
+        OpenAPIV31SpecValidator(document).validate()
+        schema = Draft202012Validator(document["components"]["schemas"]["Row"])
+        assert schema.is_valid(good)
+        assert not schema.is_valid(bad)
+        assert contract.check([good])
+
+
+def test_the_document_says_which_class_the_value_is_of(client):
+    schemas = client.get("/openapi.json").json["components"]["schemas"]
+
+    one = schemas["Predictions"]["properties"]["predictions"]["items"]
+    assert one["properties"]["value"]["description"] == "Probability of the class 1."

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from companion.contract.columns import Column
-from companion.serving.models.frames import make_frame
+from companion.serving.models.inputs import make_frame
 
 
 @pytest.mark.parametrize(
