@@ -11,9 +11,9 @@ from datetime import datetime
 
 from companion.contract.rows import Checked
 from companion.errors import JournalError, ModelFailedError, ProblemError, SettingError
+from companion.serving.metrics import ServerMetrics
 from companion.serving.models.answers import RowAnswer, label_text
 from companion.serving.models.engine import Answer, Model
-from companion.serving.metrics import ServerMetrics
 from companion.store import Journal, Prediction
 from companion.store.journal.behind import Behind, read_behind
 from companion.store.journal.losses import LossCounter

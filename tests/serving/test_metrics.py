@@ -124,9 +124,9 @@ def test_a_slow_answer_is_in_the_bucket_of_its_seconds(client, monkeypatch):
 
     answer = Model.answer
 
-    def answer_late(model, rows):
+    def answer_late(model, rows, params):
         time.sleep(0.03)
-        return answer(model, rows)
+        return answer(model, rows, params)
 
     client.get("/health/ready")  # loads the model
     monkeypatch.setattr(Model, "answer", answer_late)
