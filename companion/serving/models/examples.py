@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.contract.learned import LearnedContract
-from companion.contract.rows import Contract
+from companion.contract.rows import Checked, Contract
 from companion.errors import ModelError, RefusedError
 from companion.serving.http.formats import (
     INVOCATION_FORMATS,
@@ -56,11 +56,12 @@ def _rows_that_fit(
         rows, failures = [], [err]
     for row in rows:
         try:
-            contract.check([row])
+            checked = contract.check([row])
         except RefusedError as err:
             failures.append(err)
         else:
-            fit.append(row)
+            # As the log would keep it: plain JSON, which has no NaN.
+            fit.append(_bare(checked))
     if not fit:
         reason = failures[0] if failures else "it has no rows."
         raise ModelError(
@@ -73,6 +74,14 @@ def _rows_that_fit(
         f"Of its example, {path.name}, {len(failures)} of {len(rows)} rows do not fit "
         f"its signature and ranges: {failures[0]}"
     )
+
+
+def _bare(checked: Checked) -> Any:
+    row = checked.rows[0]
+    if checked.has_names:
+        return row
+    values = list(row.values())
+    return values if len(values) > 1 else values[0]
 
 
 def _as_invocation(body: Any, contract: Contract | LearnedContract) -> Any:
