@@ -6,6 +6,7 @@ in Lab 1.
 """
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
@@ -239,7 +240,18 @@ def _read(column: Column, number: int, row: Row, kept: Row, refusals: Refusals) 
 
 def _hint(name: str, missing: Iterable[str]) -> str:
     close = difflib.get_close_matches(name[:80], missing, n=1)
-    return f" Did you mean {quote_name(close[0])}?" if close else ""
+    if not close:
+        return ""
+    return f" Did you mean {quote_name(close[0])}?{_strange(name[:80], close[0])}"
+
+
+def _strange(name: str, meant: str) -> str:
+    """Point out a character that looks like another, or like none."""
+    new = next((one for one in name if one not in meant and not one.isascii()), None)
+    if new is None:
+        return ""
+    code = f"U+{ord(new):04X}"
+    return f" The given name has the character {code}, {unicodedata.name(new, code)}."
 
 
 def _listed(names: Sequence[str]) -> str:

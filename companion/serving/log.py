@@ -5,70 +5,22 @@ be written. By default the answer is then refused, so that every answered
 prediction is in the log.
 """
 
+import hashlib
+import json
 import logging
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
 
-from companion.contract.rows import Checked
-from companion.errors import JournalError, ModelFailedError, ProblemError, SettingError
+from companion.errors import JournalError, ProblemError
 from companion.serving.metrics import ServerMetrics
-from companion.serving.models.answers import RowAnswer, label_text
-from companion.serving.models.engine import Answer, Model
-from companion.store import Journal, Prediction
+from companion.store import FailedRequest, Journal, ModelProfile, Prediction
 from companion.store.journal.behind import Behind, read_behind
 from companion.store.journal.losses import LossCounter
 
-__all__ = ["PredictionLog", "make_predictions"]
+__all__ = ["PredictionLog"]
 
 _logger = logging.getLogger(__name__)
-
-
-def make_predictions(
-    model: Model,
-    checked: Checked,
-    answer: Answer,
-    *,
-    request_id: str,
-    created_at: datetime,
-    latency_ms: float,
-    trace_id: str | None = None,
-) -> list[Prediction]:
-    """Make the record of each row that a model answered.
-
-    Raises ModelFailedError if an answer cannot be kept, such as an object that is
-    nested too deeply.
-    """
-    folder = model.folder
-    try:
-        return [
-            Prediction(
-                id=f"{request_id}-{number}",
-                request_id=request_id,
-                created_at=created_at,
-                model_name=folder.name,
-                model_version=folder.version,
-                inputs=row,
-                value=one.value,
-                latency_ms=latency_ms,
-                label=None if one.label is None else label_text(one.label),
-                score=one.score,
-                outputs=_outputs(one),
-                params=answer.params,
-                trace_id=trace_id,
-            )
-            for number, (row, one) in enumerate(
-                zip(checked.rows, answer.rows, strict=True)
-            )
-        ]
-    except SettingError as err:
-        raise ModelFailedError("The model's answer cannot be logged.") from err
-
-
-def _outputs(answer: RowAnswer) -> object:
-    # Of two classes, value and label say it all.
-    if answer.probabilities is None or answer.value is not None:
-        return answer.outputs
-    return {"probabilities": answer.probabilities}
 
 
 class PredictionLog:
@@ -90,6 +42,7 @@ class PredictionLog:
         self._answer_without = answer_without
         effect = "not logged" if answer_without else "refused"
         self._losses = LossCounter(_logger, f"Predictions are {effect} from now on: %s")
+        self._profiled: set[str] = set()
 
     @property
     def lost(self) -> int:
@@ -100,13 +53,22 @@ class PredictionLog:
         """Say how far the database is behind; JournalError if that cannot be seen."""
         return read_behind(self.journal.folder)
 
-    def write(self, predictions: Sequence[Prediction]) -> None:
+    def write(
+        self, predictions: Sequence[Prediction], profile: Mapping[str, Any]
+    ) -> None:
         """Write the predictions of one request, all or none.
 
-        Raises ProblemError if they cannot be written and answers need the log.
+        Before the first ones of a model goes its training profile, for whoever counts
+        the inputs by its bins. Raises ProblemError if they cannot be written and
+        answers need the log.
         """
+        first = self._new_profile(predictions[0], profile) if profile else None
         try:
-            self.journal.append(predictions)
+            if first is None:
+                self.journal.append(predictions)
+            else:
+                self.journal.append([first, *predictions])
+                self._profiled.add(first.id)
         except JournalError as err:
             # What is refused was never answered, so nothing is lost.
             n_lost = len(predictions) if self._answer_without else 0
@@ -120,6 +82,29 @@ class PredictionLog:
         else:
             self._losses.note_success()
         self._metrics.count_predictions(predictions)
+
+    def write_failure(self, failed: FailedRequest) -> None:
+        """Write that a request got a problem; one that cannot be written is let go."""
+        try:
+            self.journal.append([failed])
+        except JournalError as err:
+            self._losses.note_loss(err, 0)
+
+    def _new_profile(
+        self, prediction: Prediction, profile: Mapping[str, Any]
+    ) -> ModelProfile | None:
+        name, version = prediction.model_name, prediction.model_version
+        text = json.dumps([name, version, profile], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+        if digest in self._profiled:
+            return None
+        return ModelProfile(
+            id=digest,
+            created_at=datetime.now(UTC),
+            model_name=name,
+            model_version=version,
+            columns=dict(profile),
+        )
 
     def probe(self) -> None:
         """Prove that the log can be written now; JournalError if it cannot."""

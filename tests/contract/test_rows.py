@@ -95,6 +95,22 @@ def test_an_unknown_column_comes_with_the_name_that_was_meant():
     assert missing["reason"] == "missing"
 
 
+@pytest.mark.parametrize(
+    ("name", "character"),
+    [
+        ("temp_\N{CYRILLIC SMALL LETTER ES}", "U+0441, CYRILLIC SMALL LETTER ES"),
+        ("te\N{FULLWIDTH LATIN SMALL LETTER M}p_c", "FULLWIDTH LATIN SMALL LETTER M"),
+        ("temp_c\N{ZERO WIDTH SPACE}", "U+200B, ZERO WIDTH SPACE"),
+        ("temp\N{NO-BREAK SPACE}c", "NO-BREAK SPACE"),
+    ],
+)
+def test_a_character_that_looks_like_another_is_named(name, character):
+    unknown = refused([{name: 11.5, "days": 3}]).entries[0]
+
+    assert 'Did you mean "temp_c"?' in unknown["detail"]
+    assert character in unknown["detail"]
+
+
 def test_a_row_that_is_no_object_is_refused():
     entry = one_entry([GOOD, [11.5, 3]])
 

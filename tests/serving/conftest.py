@@ -13,6 +13,9 @@ import pytest
 
 from companion.system import BackgroundProcess, free_port, start_background
 
+# MLflow warns of the type hints there; test_matrix.py imports it without.
+collect_ignore = ["model_kinds.py"]
+
 # `companion serve` with some constants of its modules changed.
 _SERVE = """
 import importlib, json, sys

@@ -246,7 +246,12 @@ def test_version_and_liveness(client):
     assert client.get("/health/live").json == {"live": True}
     version = client.get("/version").json
     assert version["companion"] == __version__
-    assert version["model"] == {"name": "rain", "version": "3"}
+    assert version["model"] == {
+        "name": "rain",
+        "version": "3",
+        "classes": [0, 1],
+        "value_is_probability_of": 1,
+    }
 
 
 def test_a_missing_model_is_not_ready_until_it_is_there(rain_model, store, tmp_path):
@@ -332,6 +337,88 @@ def test_a_bug_is_logged_without_what_was_sent(client, monkeypatch, caplog):
     for text in (message, json.dumps(body)):
         assert "12.34" not in text
     assert "Traceback" not in answer.text
+
+
+def test_a_failing_model_is_named_in_the_log_and_not_called_a_bug(
+    client, monkeypatch, caplog
+):
+    from sklearn.linear_model import LogisticRegression
+
+    def fail(_model, _rows):
+        raise OSError("the disk with the weights is gone")
+
+    client.get("/health/ready")
+    monkeypatch.setattr(LogisticRegression, "decision_function", fail)
+    answer = client.post("/predict", json={"rows": [ROW]})
+
+    body = problem(answer, "model-failed")
+    assert "OSError" in body["detail"]
+    assert "weights" not in answer.text  # for the server's people only
+    (record,) = caplog.records
+    for text in ("OSError", "the disk with the weights is gone", body["instance"][9:]):
+        assert text in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("/predict", '{"rows": [{}]}', (422, "refused-rows", "missing")),
+        ("/predict", '{"rows": [5]}', (422, "refused-rows", "wrong_type")),
+        ("/invocations", "{}", (422, "refused-rows", "missing")),
+        ("/invocations", "{", (400, "broken-json", None)),
+    ],
+)
+def test_a_refused_request_is_in_the_log_without_what_was_sent(
+    make_client, store, path, body, expected
+):
+    answer = make_client().post(path, data=body, content_type="application/json")
+
+    ship(store)
+    with sqlite3.connect(store.removeprefix("sqlite:///")) as database:
+        (row,) = database.execute(
+            "SELECT id, status, problem, reason, model_name, model_version, latency_ms "
+            "FROM failed_requests"
+        ).fetchall()
+    database.close()
+    status, kind, reason = expected
+    assert row[:4] == (answer.headers["X-Request-ID"], status, kind, reason)
+    assert row[4:6] == ("rain", "3")
+    assert row[6] >= 0
+
+
+def test_invocations_leaves_out_unknown_columns_and_says_so_once(client, caplog):
+    row = ROW | {"station": "SEA"}
+
+    for _ in range(2):
+        answer = client.post("/invocations", json={"dataframe_records": [row]})
+        assert answer.status_code == 200
+    assert "'station'" in caplog.text
+    assert len(caplog.records) == 1
+    refused = client.post("/predict", json={"rows": [row]})
+    assert problem(refused, "refused-rows")["errors"][0]["column"] == "station"
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("rain_mm,temp_c,wind_ms\n2.5,11,3\n7,-4.5,6.25\n", 200),
+        ("wind_ms,station,temp_c,rain_mm\r\n3,SEA,11,2.5\r\n", 200),
+        ('"rain_mm","temp_c","wind_ms"\n2.5,11,"3"\n', 200),
+        ("rain_mm,temp_c,wind_ms\n2.5,,3\n", 422),
+        ("rain_mm,temp_c,wind_ms\n2.5,warm,3\n", 422),
+        ("rain_mm,temp_c,wind_ms\n2.5,11\n", 422),
+        ("rain_mm,temp_c,wind_ms\n", 422),
+        ("", 400),
+        ('"rain_mm,temp_c\n', 400),
+    ],
+)
+def test_invocations_takes_csv_as_mlflow_does(client, text, status):
+    answer = client.post("/invocations", data=text, content_type="text/csv")
+
+    assert answer.status_code == status, answer.text
+    if status == 200:
+        same = client.post("/predict", json={"rows": [ROW]}).json["predictions"][0]
+        assert answer.json["predictions"][0][1] == same["value"]
 
 
 def test_a_model_that_fails_on_its_example_is_not_ready(client, monkeypatch):

@@ -31,6 +31,7 @@ from companion.serving.http.problems import (
 __all__ = [
     "JSON_TYPE",
     "current_request_id",
+    "find_problem",
     "log_failure",
     "log_model_failure",
     "reply",
@@ -82,7 +83,7 @@ def reply_to_error(
     if isinstance(err, HTTPException) and (err.code or 500) < 400:
         response = err.get_response()  # a redirect
         return Response(response.get_data(), err.code, response.headers)
-    problem, request_id = _problem_of(err), current_request_id()
+    problem, request_id = find_problem(err), current_request_id()
     note(problem)
     if isinstance(err, ModelFailedError):
         log_model_failure(err, request_id)
@@ -124,7 +125,8 @@ def log_failure(err: Exception, request_id: str) -> None:
     )
 
 
-def _problem_of(err: Exception) -> Problem:
+def find_problem(err: Exception) -> Problem:
+    """Say which problem an error is to a client."""
     if isinstance(err, RefusedError):
         return problem_of_refusal(err)
     if isinstance(err, ProblemError):

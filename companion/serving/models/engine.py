@@ -6,6 +6,7 @@ apart what it returns.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from companion.contract.learned import LearnedContract
@@ -21,6 +22,8 @@ from companion.errors import (
 from companion.serving.models.advice import advise, advise_on_count
 from companion.serving.models.answers import AnswerReader, RowAnswer, is_whole
 from companion.serving.models.folder import ModelFolder
+from companion.serving.models.recording import make_predictions
+from companion.store.records import encode_record
 
 __all__ = ["Answer", "Model", "Params", "prove"]
 
@@ -116,7 +119,35 @@ class Model:
     def try_example(self) -> None:
         """Answer the example once more; whatever the model raises is passed on."""
         if self.example:
-            self.answer(self.folder.contract.check(self.example))
+            self.try_rows(self.example)
+
+    def try_rows(self, rows: Sequence[Any]) -> None:
+        """Do with rows what a request does: check, answer, make the line of the log."""
+        checked = self.folder.contract.check(rows)
+        answer = self.answer(checked)
+        predictions = make_predictions(
+            self.folder,
+            checked,
+            answer.rows,
+            params=answer.params,
+            request_id="example",
+            created_at=datetime.now(UTC),
+            latency_ms=0.0,
+        )
+        for prediction in predictions:
+            encode_record(prediction)
+
+    def describe(self) -> dict[str, Any]:
+        """Say for people and programs which model this is."""
+        found: dict[str, Any] = {
+            "name": self.folder.name,
+            "version": self.folder.version,
+        }
+        if self.reader.classes:
+            found["classes"] = list(self.reader.classes)
+        if self.reader.value_of is not None:
+            found["value_is_probability_of"] = self.reader.value_of
+        return found
 
     def _blame(self, err: BaseException, n_rows: int) -> None:
         """Raise RefusedError if the rows are at fault, else ModelFailedError."""
@@ -220,7 +251,7 @@ def _answers_one_row(model: Model, rows: Sequence[Any], n_columns: int) -> bool:
 
 def _failure(model: Model, rows: Sequence[Any]) -> Exception | None:
     try:
-        model.answer(model.folder.contract.check(rows))
+        model.try_rows(rows)
     except Exception as err:  # noqa: BLE001 - whatever it raises, it does not work
         return err
     return None

@@ -56,11 +56,11 @@ def health_views(router: Router, log: PredictionLog) -> Blueprint:
 
     @views.get("/version")
     def version() -> Response:
-        folder = router.sources[0].get_for_client().folder
+        model = router.sources[0].get_for_client()
         content = {
             "companion": __version__,
             "python": platform.python_version(),
-            "model": {"name": folder.name, "version": folder.version},
+            "model": model.describe(),
         }
         return reply_json(content)
 

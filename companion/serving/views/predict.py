@@ -5,6 +5,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,12 +18,18 @@ from companion.serving.http.formats import (
     rows_of_invocation,
     rows_of_prediction,
 )
-from companion.serving.http.responses import current_request_id, reply, reply_json
-from companion.serving.log import PredictionLog, make_predictions
+from companion.serving.http.responses import (
+    current_request_id,
+    find_problem,
+    reply,
+    reply_json,
+)
+from companion.serving.log import PredictionLog
 from companion.serving.models.answers import RowAnswer
 from companion.serving.models.engine import Answer, Model
+from companion.serving.models.recording import make_predictions
 from companion.serving.models.routing import Router
-from companion.store import Prediction
+from companion.store import FailedRequest, Prediction
 
 __all__ = ["predict_views"]
 
@@ -40,7 +47,7 @@ def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Bluep
     its answer leaves.
     """
     views = Blueprint("predict", __name__)
-    warned: set[str] = set()
+    warner = _Warner()
 
     def answer(
         model: Model,
@@ -52,34 +59,40 @@ def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Bluep
     ) -> tuple[Answer, list[Prediction]]:
         checked = model.check(given.rows, max_rows=max_rows, drop_unknown=drop_unknown)
         if checked.dropped:
-            warn_of(checked.dropped)
+            warner.warn_of(checked.dropped)
         answered = model.answer(checked, given.params)
         predictions = make_predictions(
-            model,
+            model.folder,
             checked,
-            answered,
+            answered.rows,
+            params=answered.params,
             request_id=request_id,
             created_at=datetime.now(UTC),
             # The checks and the model; not the time that the client took to send.
             latency_ms=(time.perf_counter() - started) * 1000.0,
         )
-        log.write(predictions)
+        log.write(predictions, model.folder.profile)
         return answered, predictions
 
-    def warn_of(columns: frozenset[str]) -> None:
-        """Log once that columns are left out; only names that are new."""
-        new = sorted(name[:80] for name in columns if name[:80] not in warned)
-        if new and len(warned) < _MOST_WARNED:
-            warned.update(new)
-            _logger.warning(
-                "/invocations left out columns that the model does not know: %s",
-                ", ".join(map(repr, new[:_MOST_NAMED])),
-            )
+    def recorded(view: Callable[[Model, str], Response]) -> Callable[[], Response]:
+        """Give a view its model, and write to the log that a request failed."""
 
-    @views.post("/predict")
-    def predict() -> Response:
-        request_id = current_request_id()
-        model, body = router.choose(request_id).get_for_client(), read_body()
+        def run() -> Response:
+            request_id = current_request_id()
+            started = time.perf_counter()
+            model = None
+            try:
+                model = router.choose(request_id).get_for_client()
+                return view(model, request_id)
+            except Exception as err:
+                latency_ms = (time.perf_counter() - started) * 1000.0
+                log.write_failure(_failed_request(err, request_id, model, latency_ms))
+                raise
+
+        return run
+
+    def predict(model: Model, request_id: str) -> Response:
+        body = read_body()
         started = time.perf_counter()
         given = rows_of_prediction(body, model.folder.contract)
         answered, predictions = answer(model, given, request_id, started)
@@ -91,10 +104,7 @@ def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Bluep
         }
         return reply_json(content, request_id=request_id)
 
-    @views.post("/invocations")
-    def invocations() -> Response:
-        request_id = current_request_id()
-        model = router.choose(request_id).get_for_client()
+    def invocations(model: Model, request_id: str) -> Response:
         contract = model.folder.contract
         if request.mimetype == CSV_TYPE:
             text = read_text()
@@ -108,7 +118,41 @@ def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Bluep
         content = write_mlflow(answered.raw, bare=given.is_bare)
         return reply(content, request_id=request_id)
 
+    views.post("/predict", endpoint="predict")(recorded(predict))
+    views.post("/invocations", endpoint="invocations")(recorded(invocations))
     return views
+
+
+class _Warner:
+    """Logs once that columns are left out; only names that are new."""
+
+    def __init__(self) -> None:
+        self._warned: set[str] = set()
+
+    def warn_of(self, columns: frozenset[str]) -> None:
+        new = sorted({name[:80] for name in columns} - self._warned)
+        if new and len(self._warned) < _MOST_WARNED:
+            self._warned.update(new)
+            _logger.warning(
+                "/invocations left out columns that the model does not know: %s",
+                ", ".join(map(repr, new[:_MOST_NAMED])),
+            )
+
+
+def _failed_request(
+    err: Exception, request_id: str, model: Model | None, latency_ms: float
+) -> FailedRequest:
+    problem = find_problem(err)
+    return FailedRequest(
+        id=request_id,
+        created_at=datetime.now(UTC),
+        status=problem.kind.status,
+        problem=problem.kind.slug,
+        reason=problem.errors[0]["reason"] if problem.errors else None,
+        model_name=model.folder.name if model else None,
+        model_version=model.folder.version if model else None,
+        latency_ms=latency_ms,
+    )
 
 
 def _item(prediction_id: str, answer: RowAnswer) -> dict[str, Any]:
