@@ -13,6 +13,7 @@ from companion.settings import SETTINGS
 __all__ = [
     "journal_option",
     "json_option",
+    "read_time",
     "setting_option",
     "since_option",
     "store_option",
@@ -43,9 +44,10 @@ def setting_option(
     )
 
 
-def _read_time(
+def read_time(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> datetime | None:
+    """Read a moment or an age, as the callback of an option."""
     if value is None:
         return None
     try:
@@ -69,10 +71,10 @@ journal_option = setting_option(
 )
 since_option = click.option(
     "--since",
-    callback=_read_time,
+    callback=read_time,
     metavar="TIME",
     help="Made at this time or later: 2014-06-01T08:30 (UTC), or an age such as 2h.",
 )
 until_option = click.option(
-    "--until", callback=_read_time, metavar="TIME", help="Made before this time."
+    "--until", callback=read_time, metavar="TIME", help="Made before this time."
 )

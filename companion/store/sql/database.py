@@ -4,7 +4,7 @@ import importlib
 import sqlite3
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,36 @@ class Database:
                 _switch_to_wal(connection.cursor())
             finally:
                 connection.close()
+
+    def vacuum(self, tables: Iterable[str]) -> None:
+        """Free the space of removed rows.
+
+        An SQLite file becomes smaller. PostgreSQL keeps the space for new rows of
+        these tables, which it also does by itself in time.
+        """
+        with self._translated_errors():
+            if self.is_sqlite:
+                connection = self._engine.raw_connection()
+                try:
+                    connection.cursor().execute("VACUUM")
+                    # It wrote the new file into the -wal file.
+                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    connection.close()
+                return
+            outside = {"isolation_level": "AUTOCOMMIT"}  # of a transaction
+            with self._engine.connect().execution_options(**outside) as connected:
+                for table in tables:
+                    connected.exec_driver_sql(f"VACUUM (ANALYZE) {table}")
+
+    def free_bytes(self) -> int:
+        """Return how much of an SQLite file is free for new rows; else 0."""
+        if not self.is_sqlite:
+            return 0
+        with self.read() as connection:
+            pages = connection.exec_driver_sql("PRAGMA freelist_count").scalar()
+            size = connection.exec_driver_sql("PRAGMA page_size").scalar()
+        return int(pages or 0) * int(size or 0)
 
     def release(self) -> None:
         """Close an SQLite file until the next transaction.
