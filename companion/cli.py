@@ -28,6 +28,7 @@ COMMANDS = {
     "calls": "List the calls to language models in the log.",
     "stats": "Count requests, failures and latencies by model, version and time.",
     "ship": "Bring what waits in the journal into the database.",
+    "export": "Write the log as Parquet files, one a day.",
     "prune": "Remove old records from the log.",
     "llm": "Fetch, run and stop the language model on this machine.",
 }

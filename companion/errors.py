@@ -17,6 +17,7 @@
     ├── StoreError            the log cannot be read or written
     │   ├── NoLogError        there is no log yet where one is to be read
     │   └── JournalError      the local journal cannot be read or written
+    ├── ExportError           an export of the log cannot be written
     ├── PortInUseError        another program listens on the port
     └── StartError            a program in the background did not start
 
@@ -32,6 +33,7 @@ __all__ = [
     "CompanionError",
     "DataError",
     "ExerciseError",
+    "ExportError",
     "JournalError",
     "LanguageModelError",
     "MissingExtraError",
@@ -165,6 +167,10 @@ class NoLogError(StoreError):
 
 class JournalError(StoreError):
     """The local journal cannot be read or written."""
+
+
+class ExportError(CompanionError, OSError):
+    """An export of the log cannot be written where it was asked for."""
 
 
 class PortInUseError(CompanionError, OSError):

@@ -29,7 +29,7 @@ HEAVY = {
 }
 
 
-STORES_OWN = {"calls", "failures", "predictions", "ship", "stats"}
+STORES_OWN = {"calls", "export", "failures", "predictions", "prune", "ship", "stats"}
 
 
 def list_loaded(statement: str) -> set[str]:
