@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, Schema
+from scipy.sparse import csr_matrix
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
@@ -199,6 +200,13 @@ class Nested(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input, params=None):
         pairs = zip(model_input["tags"], model_input["owner"], strict=True)
         return [len(tags) + owner["age"] for tags, owner in pairs]
+
+
+class Counts(mlflow.pyfunc.PythonModel):
+    """Takes a list."""
+
+    def predict(self, context, model_input, params=None):
+        return [len(words) for words in model_input["words"]]
 
 
 class Bytes(mlflow.pyfunc.PythonModel):
@@ -440,6 +448,11 @@ KINDS: Sequence[Kind] = (
         bodies=FRAME,
     ),
     Kind(
+        name="linear regression on a sparse matrix",
+        save=save_sklearn(LINEAR, csr_matrix(NUMBERS.to_numpy())),
+        bodies=ARRAY[:1],
+    ),
+    Kind(
         name="clusters",
         save=save_sklearn(CLUSTERS, NUMBERS),
         bodies=FRAME,
@@ -659,6 +672,14 @@ KINDS: Sequence[Kind] = (
                     {"tags": ["a", "b"], "owner": {"name": "y", "age": 4}}
                 ]
             }
+        ],
+    ),
+    Kind(
+        name="one list as input",
+        save=save_python(Counts(), {"words": ["a", "b"]}, [1.0]),
+        bodies=[
+            {"inputs": {"words": ["a", "b", "c"]}},
+            {"dataframe_records": [{"words": ["a"]}, {"words": []}]},
         ],
     ),
     Kind(

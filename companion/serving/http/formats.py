@@ -194,6 +194,9 @@ def _labelled(columns: Sequence[str], values: object, number: int) -> Row:
 
 def _rows_of_tensor(given: object, member: str, contract: AnyContract) -> list[Any]:
     if isinstance(given, dict):
+        # Where a value may itself be a list, MLflow takes an object for one row.
+        if any(column.kind in ("array", "object") for column in contract.columns):
+            return [given]
         if contract.has_names:
             return _rows_of_columns(given, member)
         return _without_names(_rows_of_columns(given, member), contract)

@@ -291,3 +291,60 @@ def test_a_type_that_the_folder_does_not_list_is_not_loaded(
     )
     with pytest.raises(ModelError, match="UntrustedTypes"):
         load_model(folder)
+
+
+def test_a_folder_of_another_library_version_names_both(copied):
+    import sklearn
+
+    (copied / "requirements.txt").write_text("mlflow\nscikit-learn==1.3.0\n")
+    (copied / "model.skops").write_text("rubbish")
+
+    with pytest.raises(ModelError, match=r"scikit-learn 1\.3\.0 \(installed") as caught:
+        load_model(copied)
+
+    assert sklearn.__version__ in str(caught.value)
+
+
+def test_name_version_and_example_can_be_given(copied, tmp_path):
+    for file in copied.glob("*example.json"):
+        file.unlink()
+    rows = tmp_path / "rows.json"
+    rows.write_text(json.dumps({"rows": [ROW, ROW | {"temp_c": 451}]}))
+
+    folder = read_model_folder(copied, name="roof", version="7", example=rows)
+
+    assert (folder.name, folder.version) == ("roof", "7")
+    assert folder.example_rows == (ROW,)
+    assert any("1 of 2 rows" in warning for warning in folder.warnings)
+    assert list(load_model(folder).example) == [ROW]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([ROW]),
+        json.dumps(ROW),
+        json.dumps({"dataframe_records": [ROW]}),
+        json.dumps({"columns": list(ROW), "data": [list(ROW.values())]}),
+        json.dumps({name: [value] for name, value in ROW.items()}),
+    ],
+)
+def test_an_example_may_be_written_in_any_usual_form(copied, tmp_path, text):
+    (tmp_path / "rows.json").write_text(text)
+
+    folder = read_model_folder(copied, example=tmp_path / "rows.json")
+
+    assert folder.example_rows == (ROW,)
+
+
+def test_a_given_example_that_is_missing_is_an_error(copied, tmp_path):
+    with pytest.raises(ModelError, match=r"no file .*rows\.json"):
+        read_model_folder(copied, example=tmp_path / "rows.json")
+
+
+def test_a_model_without_a_signature_is_served_with_a_warning(copied):
+    edit_conf(copied, lambda conf: conf.pop("signature"))
+
+    folder = read_model_folder(copied)
+
+    assert any("no signature" in warning for warning in folder.warnings)
