@@ -10,6 +10,7 @@ from page_checks import Pages
 
 from companion import errors
 from companion.cli import COMMANDS
+from companion.contract.columns import KINDS
 from companion.serving.http.problems import PROBLEM_TYPES
 from companion.settings import SETTINGS
 
@@ -35,6 +36,14 @@ def test_the_commands_are_in_the_order_of_the_command_line():
 
     assert re.findall(r"^## `companion (\w+)`$", text, re.MULTILINE) == list(COMMANDS)
     assert re.findall(r'^show_help\("(\w+)"\)$', text, re.MULTILINE) == list(COMMANDS)
+
+
+def test_each_type_of_a_signature_is_in_the_table_of_the_server():
+    text = (SOURCE / "serving.md").read_text("utf-8")
+    table = text.partition("(serving-types)=")[2].partition("(serving-invocations)=")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line[:1] == "|"]
+
+    assert set(re.findall(r"`(\w+)`", " ".join(cells))) == KINDS
 
 
 @pytest.mark.built
