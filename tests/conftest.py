@@ -28,6 +28,7 @@ SLOW = (
     "serving/run/",
     "serving/test_mlflow_compatibility.py",
     "store/shipping/test_killed.py",
+    "store/shipping/test_recount.py",
     "test_wheel.py",
 )
 
