@@ -35,6 +35,8 @@ def read_time(text: str) -> datetime:
     Raises ValueError if the text is not a moment, or has no time zone.
     """
     moment = datetime.fromisoformat(text)
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         raise ValueError(f"the time {text!r} has no time zone; expected one like ...Z")
     try:

@@ -10,7 +10,7 @@ version does not know is kept in the record's `extra`.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -45,7 +45,9 @@ def _has_surrogate(text: str) -> bool:
 
 def check_time(name: str, moment: object) -> None:
     """Refuse what is not a moment in UTC."""
-    if not isinstance(moment, datetime) or moment.utcoffset() != timedelta(0):
+    if not isinstance(moment, datetime) or (
+        moment.tzinfo is not UTC and moment.utcoffset() != timedelta(0)
+    ):
         raise SettingError(
             f"{name} must be a datetime in UTC, such as datetime.now(UTC), "
             f"got {moment!r:.80}"
@@ -66,11 +68,6 @@ def check_number(name: str, number: object) -> None:
         raise SettingError(f"{name} must be a finite number, got {number!r:.80}")
 
 
-def _is_plain(value: object) -> bool:
-    kind = type(value)
-    return kind in _PLAIN or (kind is float and math.isfinite(value))  # type: ignore[arg-type]  # float it is
-
-
 def check_json(name: str, value: object, depth: int = 0) -> None:
     """Refuse what JSON cannot hold, or what is nested too deeply."""
     # Most values are plain and never come here; a subclass of text may.
@@ -84,11 +81,12 @@ def check_json(name: str, value: object, depth: int = 0) -> None:
             f"{name:.80} is nested too deeply; at most {_MAX_DEPTH} levels"
         )
     for key, inner in _items(name, value):
-        if not _is_plain(inner):
+        kind = type(inner)  # no function call: this runs for each value of each record
+        if kind not in _PLAIN and not (kind is float and math.isfinite(inner)):
             check_json(f"{name}[{key!r:.80}]", inner, depth + 1)
 
 
-def _items(name: str, value: object) -> Iterable[tuple[object, object]]:
+def _items(name: str, value: object) -> Iterable[tuple[object, Any]]:
     if isinstance(value, list | tuple):
         return enumerate(value)
     if not isinstance(value, dict):
@@ -135,13 +133,17 @@ class Record:
     def to_line(self) -> dict[str, Any]:
         """Return the row as `to_json` does, without optional fields that are None."""
         kind: Any = type(self)
-        required = _field_names(kind)
-        row = self.to_json()
-        return {
+        row = {
             name: value
-            for name, value in row.items()
-            if value is not None or required.get(name)
+            for name, is_required in _field_names(kind).items()
+            if (value := getattr(self, name)) is not None or is_required
         }
+        row["created_at"] = format_time(self.created_at)
+        if self.extra:
+            row |= {
+                key: value for key, value in self.extra.items() if value is not None
+            }
+        return row
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Self:
@@ -155,18 +157,17 @@ class Record:
         """
         kind: Any = cls
         names = _field_names(kind)
-        missing = [name for name in names if names[name] and name not in row]
-        if missing:
+        if missing := [name for name in names if names[name] and name not in row]:
             raise SettingError(
                 f"a row of {cls.table} lacks {missing}, it has {sorted(row)!s:.300}"
             )
         created_at = row["created_at"]
         if not isinstance(created_at, str):
             raise SettingError(f"created_at must be text, got {created_at!r:.80}")
-        values = {name: row[name] for name in names if name in row}
-        extra = {name: value for name, value in row.items() if name not in names}
-        values |= {"created_at": read_time(created_at), "extra": extra or None}
-        return cls(**values)
+        values = dict(row)
+        extra = {name: values.pop(name) for name in row.keys() - names.keys()}
+        values["created_at"] = read_time(created_at)
+        return kind(**values, extra=extra or None)  # type: ignore[no-any-return]
 
     def _check_shared(self) -> None:
         check_text("id", self.id)
@@ -180,7 +181,12 @@ class Record:
         check_number(name, duration)
         if duration < 0:
             raise SettingError(f"{name} must be >= 0, got {duration!r}")
-        object.__setattr__(self, name, float(duration))
+        self._keep_float(name, duration)
+
+    def _keep_float(self, name: str, number: float) -> None:
+        # SQLite has no integers of more than 64 bits.
+        if type(number) is not float:
+            object.__setattr__(self, name, float(number))
 
 
 @cache

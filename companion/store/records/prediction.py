@@ -95,8 +95,7 @@ class Prediction(Record):
         for name in ("value", "score"):
             if (number := getattr(self, name)) is not None:
                 check_number(name, number)
-                # SQLite has no integers of more than 64 bits.
-                object.__setattr__(self, name, float(number))
+                self._keep_float(name, number)
         self._keep_duration("latency_ms")
         for name in ("label", "trace_id"):
             if getattr(self, name) is not None:

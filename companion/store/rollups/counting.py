@@ -29,6 +29,7 @@ What does not apply is the empty text. Bins of numbers are those of
 bytes.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -90,30 +91,47 @@ Binning = Mapping[str, Callable[[Any], str]]
 Profiles = Mapping[tuple[str, str], Binning]
 
 
-class Counts(dict[Cell, tuple[int, float]]):
-    """How many records are in each cell, and the sum of their numbers."""
+# How many records are in each cell, and the sum of their numbers.
+Counts = dict[Cell, tuple[int, float]]
 
-    def add(self, cell: Cell, number: float = 0.0) -> None:
+
+class _Tally(dict[tuple[str, str, str], list[Any]]):
+    """The counts of one minute and model: by metric, field and bin."""
+
+    def add(self, metric: str, field: str, bin_: str, number: float = 0.0) -> None:
         """Count one record."""
-        n, total = self.get(cell, (0, 0.0))
+        key = (metric, field, bin_)
+        if key not in self:
+            self[key] = [0, 0.0]
+        sums = self[key]
+        sums[0] += 1
         if -_MAX_SUMMED < number < _MAX_SUMMED:
-            total += number
-        self[cell] = (n + 1, total)
+            sums[1] += number
+
+    def add_number(self, metric: str, number: float | None) -> None:
+        """Count one number in its bin, if it is known."""
+        if number is not None:
+            self.add(metric, "", bin_of(number), number)
 
 
 def count_records(records: Iterable[Record], profiles: Profiles) -> Counts:
     """Count records; inputs of models that have no profile are left out."""
-    counts = Counts()
+    tallies: dict[tuple[datetime, str, str], _Tally] = defaultdict(_Tally)
     for record in records:
         minute = record.created_at.replace(second=0, microsecond=0)
-        match record:
-            case Prediction():
-                _count_prediction(counts, record, minute, profiles)
-            case FailedRequest():
-                _count_failed(counts, record, minute)
-            case LLMCall():
-                _count_call(counts, record, minute)
-    return counts
+        if isinstance(record, Prediction):
+            model = (record.model_name, record.model_version)
+            _count_prediction(tallies[minute, *model], record, profiles.get(model, {}))
+        elif isinstance(record, FailedRequest):
+            model = (record.model_name or "", record.model_version or "")
+            _count_failed(tallies[minute, *model], record)
+        elif isinstance(record, LLMCall):
+            _count_call(tallies[minute, record.model, ""], record)
+    return {
+        Cell(metric, minute, name, version, field, bin_): (n, total)
+        for (minute, name, version), tally in tallies.items()
+        for (metric, field, bin_), (n, total) in tally.items()
+    }
 
 
 def key_text(text: str) -> str:
@@ -123,27 +141,18 @@ def key_text(text: str) -> str:
     return replace_non_text(text).encode()[:_MAX_BYTES].decode(errors="ignore")
 
 
-def _count_prediction(
-    counts: Counts, record: Prediction, minute: datetime, profiles: Profiles
-) -> None:
-    name, version = record.model_name, record.model_version
-
-    def add(metric: str, field: str, bin_: str, number: float = 0.0) -> None:
-        counts.add(Cell(metric, minute, name, version, field, bin_), number)
-
-    add("predictions", "", "")
+def _count_prediction(tally: _Tally, record: Prediction, binning: Binning) -> None:
+    tally.add("predictions", "", "")
     if _is_first_row(record):
         # The rows of a request share its latency, which is counted once.
-        add("requests", "", "")
-        add("latency_ms", "", bin_of(record.latency_ms), record.latency_ms)
-    if record.value is not None:
-        add("value", "", bin_of(record.value), record.value)
-    if record.score is not None:
-        add("score", "", bin_of(record.score), record.score)
+        tally.add("requests", "", "")
+        tally.add_number("latency_ms", record.latency_ms)
+    tally.add_number("value", record.value)
+    tally.add_number("score", record.score)
     if record.label is not None:
-        add("label", "", key_text(record.label))
-    for column, bin_of_input in profiles.get((name, version), {}).items():
-        add("input", column, bin_of_input(record.inputs.get(column)))
+        tally.add("label", "", key_text(record.label))
+    for column, bin_of_input in binning.items():
+        tally.add("input", column, bin_of_input(record.inputs.get(column)))
 
 
 def _is_first_row(record: Prediction) -> bool:
@@ -154,22 +163,15 @@ def _is_first_row(record: Prediction) -> bool:
     return record.id in (record.request_id, f"{record.request_id}-0")
 
 
-def _count_failed(counts: Counts, record: FailedRequest, minute: datetime) -> None:
+def _count_failed(tally: _Tally, record: FailedRequest) -> None:
     metric = "refusals" if record.status < 500 else "errors"
-    name, version = record.model_name or "", record.model_version or ""
-    problem, reason = key_text(record.problem), key_text(record.reason or "")
-    counts.add(Cell(metric, minute, name, version, problem, reason))
+    tally.add(metric, key_text(record.problem), key_text(record.reason or ""))
 
 
-def _count_call(counts: Counts, record: LLMCall, minute: datetime) -> None:
-    def add(metric: str, bin_: str, number: float = 0.0) -> None:
-        counts.add(Cell(metric, minute, record.model, "", "", bin_), number)
-
-    add("calls", record.outcome)
-    if record.latency_ms is not None:
-        add("call_latency_ms", bin_of(record.latency_ms), record.latency_ms)
-    if record.first_token_ms is not None:
-        add("first_token_ms", bin_of(record.first_token_ms), record.first_token_ms)
+def _count_call(tally: _Tally, record: LLMCall) -> None:
+    tally.add("calls", "", record.outcome)
+    tally.add_number("call_latency_ms", record.latency_ms)
+    tally.add_number("first_token_ms", record.first_token_ms)
     for metric in ("input_tokens", "cached_tokens", "output_tokens"):
         if (tokens := getattr(record, metric)) is not None:
-            add(metric, "", tokens)
+            tally.add(metric, "", "", tokens)

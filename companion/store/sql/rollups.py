@@ -43,7 +43,7 @@ class RollupWriter:
         """
         counts = count_records(records, self._profiles(connection, records))
         labels = [cell for cell in counts if cell.metric == "label"]
-        label_counts = Counts({cell: counts.pop(cell) for cell in labels})
+        label_counts = {cell: counts.pop(cell) for cell in labels}
         _add(connection, counts)
         # Now this transaction holds the rows of these models and minutes, so that
         # nobody else adds a label to them meanwhile.
@@ -91,7 +91,7 @@ def _add(connection: Connection, counts: Counts) -> None:
 
 def _limit_labels(connection: Connection, labels: Counts) -> Counts:
     """Count labels beyond the limit of their model and minute together."""
-    limited = Counts()
+    limited: Counts = {}
     if not labels:
         return limited
     known = _known_labels(connection, labels)
