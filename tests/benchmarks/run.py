@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python tests/benchmarks/run.py [import] [serving]``.
+"""Run the benchmarks: ``python tests/benchmarks/run.py [import] [serving] [matrix]``.
 
 Each prints its figures beside those of its peer, measured in the same run.
 """
@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 
 import bench_import
+import bench_matrix
 import bench_serving
 
 BENCHMARKS = {
     "import": ("Import time", bench_import.run),
+    "matrix": ("Kinds of models, MLflow's answer and ours", bench_matrix.run),
     "serving": ("One-row POST, one worker, 8 connections", bench_serving.run),
 }
 

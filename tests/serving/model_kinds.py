@@ -46,7 +46,7 @@ class Kind:
     save : callable
         Writes a model of this kind into a folder that does not exist yet.
     bodies : sequence
-        JSON bodies of /invocations that MLflow and we answer alike.
+        JSON bodies of /invocations; MLflow and we answer them alike, if it is served.
     better : sequence of (body, predictions)
         Bodies that MLflow refuses or answers wrongly, and our answer.
     refused : str
@@ -55,7 +55,7 @@ class Kind:
 
     name: str
     save: Callable[[Path], None]
-    bodies: Sequence[Any] = ()
+    bodies: Sequence[Any]
     better: Sequence[tuple[Any, Any]] = ()
     refused: str = ""
 
@@ -513,6 +513,7 @@ KINDS: Sequence[Kind] = (
             method="predict_proba",
             signature=infer_signature(TEXT_FRAME, np.array([1])),
         ),
+        bodies=[{"dataframe_records": [{"text": "good"}, {"text": "very bad"}]}],
         refused="reads the names of a data frame's columns",
     ),
     Kind(
@@ -523,6 +524,7 @@ KINDS: Sequence[Kind] = (
             ),
             CATEGORIES,
         ),
+        bodies=[{"dataframe_records": [{"area": 60.5, "city": "B"}]}],
         refused="no type for categories",
     ),
     Kind(
@@ -616,6 +618,7 @@ KINDS: Sequence[Kind] = (
     Kind(
         name="Python model, one answer to all rows",
         save=save_python(Sum(), NUMBERS[:2], np.array([1.0])),
+        bodies=FRAME,
         refused="answered 3 rows with 1 value",
     ),
     Kind(
@@ -710,6 +713,7 @@ KINDS: Sequence[Kind] = (
     Kind(
         name="a library that is not installed",
         save=save_torch,
+        bodies=FRAME,
         refused="torch",
     ),
 )
