@@ -8,38 +8,50 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from companion.contract.profile import ColumnProfile, read_profile
 from companion.contract.ranges import Range
 from companion.errors import ModelError, SettingError
 
 __all__ = ["CompanionNotes"]
 
-_PLACE, _NAME, _VERSION, _RANGES = "companion", "name", "version", "ranges"
+_PLACE, _NAME, _VERSION = "companion", "name", "version"
+_RANGES, _PROFILE = "ranges", "profile"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanionNotes:
-    """Name, version and ranges of a model.
+    """Name, version, ranges and training profile of a model.
 
     Name and version are what the model is called in answers and in the log; None where
     the folder was not written by this package. `ranges` holds the values that each
-    column allows.
+    column allows, `profile` the bins that its values are counted in.
     """
 
     name: str | None = None
     version: str | None = None
     ranges: Mapping[str, Range] = field(default_factory=dict)
+    profile: Mapping[str, ColumnProfile] = field(default_factory=dict)
 
     def to_metadata(self) -> dict[str, Any]:
         """Return the notes as MLflow's `metadata`, of values that YAML can hold."""
         ranges = {name: [one.lowest, one.highest] for name, one in self.ranges.items()}
-        return {_PLACE: {_NAME: self.name, _VERSION: self.version, _RANGES: ranges}}
+        notes: dict[str, Any] = {
+            _NAME: self.name,
+            _VERSION: self.version,
+            _RANGES: ranges,
+        }
+        if self.profile:
+            notes[_PROFILE] = {
+                name: bins.to_json() for name, bins in self.profile.items()
+            }
+        return {_PLACE: notes}
 
     @classmethod
     def from_metadata(cls, metadata: object) -> Self:
         """Read the notes out of MLflow's `metadata`, as it was parsed from YAML.
 
         They are empty where the metadata is None or holds none of ours. Raises
-        ModelError if the ranges are not ranges.
+        ModelError if the ranges are not ranges, or the profile is none.
         """
         notes = metadata.get(_PLACE) if isinstance(metadata, dict) else None
         if not isinstance(notes, dict):
@@ -54,6 +66,7 @@ class CompanionNotes:
             name=_as_text(notes.get(_NAME)),
             version=_as_text(notes.get(_VERSION)),
             ranges={str(name): _range(name, ends) for name, ends in given.items()},
+            profile=read_profile(notes.get(_PROFILE) or {}),
         )
 
 

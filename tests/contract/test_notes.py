@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import yaml
 
 from companion.contract.notes import CompanionNotes
+from companion.contract.profile import ColumnProfile
 from companion.contract.ranges import Range
 from companion.errors import ModelError
 
@@ -54,3 +57,17 @@ def test_a_version_that_yaml_reads_as_a_number_is_text():
 def test_ranges_that_are_not_ranges_are_refused_by_name(ranges, message):
     with pytest.raises(ModelError, match=message):
         CompanionNotes.from_metadata({"companion": {"ranges": ranges}})
+
+
+def test_a_profile_is_read_as_it_was_written():
+    bins = ColumnProfile.of_numbers([0.0, 4.0, 60.0], {"0": 5, "1": 5})
+    notes = replace(NOTES, profile={"rain_mm": bins})
+
+    metadata = yaml.safe_load(yaml.safe_dump(notes.to_metadata()))
+
+    assert CompanionNotes.from_metadata(metadata) == notes
+
+
+def test_a_broken_profile_is_refused_by_name():
+    with pytest.raises(ModelError, match="profile of column 'rain_mm'"):
+        CompanionNotes.from_metadata({"companion": {"profile": {"rain_mm": [1, 2]}}})

@@ -178,7 +178,7 @@ def _parse(
         predict_fn=str(pyfunc.get("predict_fn") or "predict"),
         takes_list=bool(conf.get("is_signature_from_type_hint")),
         skops=None if contract.params else _find_skops(folder, flavors),
-        profile={},
+        profile={name: bins.to_json() for name, bins in notes.profile.items()},
         warnings=tuple(warnings),
     )
 
