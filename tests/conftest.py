@@ -26,6 +26,7 @@ SLOW = (
     "commands/test_train.py",
     "llm/local/",
     "serving/run/",
+    "serving/test_any_body.py",
     "serving/test_mlflow_compatibility.py",
     "store/shipping/test_killed.py",
     "store/shipping/test_recount.py",
