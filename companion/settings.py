@@ -52,15 +52,59 @@ _ALL = (
         "Folder of the journal, for one store only. Default: beside the SQLite "
         "file, `companion.db.journal`.",
     ),
-    Setting("host", "127.0.0.1", "Address that the model server listens on."),
+    Setting(
+        "host",
+        "127.0.0.1",
+        "Address that the model server listens on. One that other machines reach "
+        "needs `COMPANION_TOKEN`, or `--no-auth`.",
+    ),
     Setting("port", "8000", "Port that the model server listens on."),
     Setting("workers", "1", "Number of worker processes of the model server."),
     Setting("threads", "4", "Number of threads that answer in each worker."),
+    Setting(
+        "token",
+        None,
+        "Secret that clients of the model server must send, as `Authorization: Bearer "
+        "TOKEN`. Without it, only programs on this machine can ask.",
+        # Every user of the machine can read the arguments of a command.
+        has_option=False,
+    ),
+    Setting(
+        "cors-origin",
+        None,
+        "Origin of web pages that may ask the model server from a browser, such as "
+        "`https://app.example.org`; `*` for all, without a token only. Several: repeat "
+        "the option, or put commas into the variable. Default: none.",
+    ),
+    Setting(
+        "root-path",
+        None,
+        "Path at which a proxy offers the model server, such as `/models/rain`. It "
+        "answers below that path and without it.",
+    ),
+    Setting(
+        "max-concurrent",
+        None,
+        "Maximum number of requests that a worker answers or lets wait; more are "
+        "refused with 429. Default: 16 for each thread.",
+    ),
+    Setting(
+        "request-timeout",
+        "60",
+        "Seconds after which a request that has no answer yet is given up: with 503, "
+        "or 408 if it has not arrived.",
+    ),
     Setting("max-rows", "1000", "Maximum number of rows in one request."),
     Setting(
         "max-body",
         "1048576",
         "Maximum size of the body of one request, in bytes.",
+    ),
+    Setting(
+        "max-header-bytes",
+        "8190",
+        "Maximum size of one header of a request, in bytes. The line with the address "
+        "may be as long, up to 8190.",
     ),
     Setting(
         "log-failure",

@@ -11,6 +11,16 @@ from companion.system.extras import require_libraries
 __all__ = ["command"]
 
 
+class _Origin(click.ParamType[str]):
+    """An origin; several in the variable have commas between them."""
+
+    name = "origin"
+    envvar_list_splitter = ","
+
+    def convert(self, value: str, _param: object, _context: object) -> str:
+        return value.strip()
+
+
 @click.command(
     "serve",
     epilog="Example: companion serve models/terrace --port 8001",
@@ -19,14 +29,29 @@ __all__ = ["command"]
 @click.argument("model", type=click.Path(path_type=Path))
 @setting_option("host")
 @setting_option("port", type=click.IntRange(0, 65535))
+@click.option(
+    "--no-auth", is_flag=True, help="Listen without a token where others can ask."
+)
+@setting_option("cors-origin", type=_Origin(), multiple=True)
+@setting_option("root-path", metavar="PATH")
+@click.option(
+    "--trust-proxy",
+    is_flag=True,
+    help="Believe the X-Forwarded-* headers of the one proxy in front of the server.",
+)
 @setting_option("workers", type=click.IntRange(min=1))
 @setting_option("threads", type=click.IntRange(min=1))
+@setting_option("max-concurrent", type=click.IntRange(min=1))
+@setting_option("request-timeout", type=click.IntRange(min=1), metavar="SECONDS")
 @store_option
 @journal_option
 @setting_option("max-rows", type=click.IntRange(min=1))
 @setting_option("max-body", type=click.IntRange(min=1), metavar="BYTES")
+@setting_option("max-header-bytes", type=click.IntRange(min=1), metavar="BYTES")
 @setting_option("log-failure", type=click.Choice(["refuse", "answer"]))
-@click.option("--access-log", is_flag=True, help="Print a line for each request.")
+@click.option(
+    "--access-log", is_flag=True, help="Print a line of JSON for each request."
+)
 def command(*, max_body: int, **options: Any) -> None:
     """Serve the model in the folder MODEL.
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from flask import Flask, Response
 
 from companion.serving.config import ServerConfig
+from companion.serving.http.access_log import AccessLog
+from companion.serving.http.gate import Gate
+from companion.serving.http.prefix import behind_proxy, under_prefix
 from companion.serving.http.responses import reply_to_error
 from companion.serving.log import PredictionLog
 from companion.serving.metrics import ServerMetrics
@@ -63,7 +66,11 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
     app.register_blueprint(predict_views(router, log, max_rows=config.max_rows))
     app.register_blueprint(health_views(router, log))
-    app.register_blueprint(openapi_views(router, max_rows=config.max_rows))
+    app.register_blueprint(
+        openapi_views(
+            router, max_rows=config.max_rows, needs_token=config.token is not None
+        )
+    )
     app.register_blueprint(metrics_views(metrics, router, log))
 
     @app.errorhandler(Exception)
@@ -71,7 +78,22 @@ def create_app(
         return reply_to_error(err, note=metrics.count_problem)
 
     paths = {rule.rule for rule in app.url_map.iter_rules()}
-    app.wsgi_app = metrics.watch(app.wsgi_app, paths)  # type: ignore[method-assign]
+    access_log = AccessLog() if config.access_log else None
+    gate = Gate(
+        app.wsgi_app,
+        token=config.token,
+        origins=config.cors_origin,
+        access_log=access_log,
+        note=metrics.count_problem,
+    )
+    wsgi_app = metrics.watch(gate, paths)
+    if config.root_path:
+        wsgi_app = under_prefix(wsgi_app, config.root_path)
+    if config.trust_proxy:
+        wsgi_app = behind_proxy(wsgi_app, takes_prefix=not config.root_path)
+    app.wsgi_app = wsgi_app  # type: ignore[method-assign]
     # For the worker, which answers what is not HTTP before the application sees it.
     app.extensions["companion_metrics"] = metrics
+    app.extensions["companion_access_log"] = access_log
+    app.extensions["companion_config"] = config
     return app

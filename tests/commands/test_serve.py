@@ -6,7 +6,8 @@ from companion.system import free_port
 from companion.system.ports import take_port
 
 OPTIONS = ("host", "port", "workers", "threads", "store", "journal")
-OPTIONS += ("max-rows", "max-body", "log-failure")
+OPTIONS += ("cors-origin", "root-path", "max-concurrent", "request-timeout")
+OPTIONS += ("max-header-bytes", "max-rows", "max-body", "log-failure")
 
 
 def test_help_names_each_option_with_its_variable_and_default(capsys):
@@ -39,12 +40,51 @@ def test_a_folder_that_is_missing_is_one_sentence(capsys, tmp_path):
         ["m", "--threads", "0"],
         ["m", "--max-rows", "0"],
         ["m", "--log-failure", "shrug"],
+        ["m", "--max-concurrent", "0"],
+        ["m", "--request-timeout", "0"],
+        ["m", "--max-header-bytes", "0"],
+        ["m", "--token", "0123456789abcdef"],  # others on the machine could read it
     ],
 )
 def test_arguments_that_make_no_sense_are_refused_by_name(capsys, arguments):
     assert main(["serve", *arguments]) == 2
 
     assert "Usage: companion serve" in capsys.readouterr().err
+
+
+def test_an_address_that_others_reach_needs_a_token(capsys, monkeypatch, rain_model):
+    monkeypatch.delenv("COMPANION_TOKEN", raising=False)
+
+    assert main(["serve", str(rain_model), "--host", "0.0.0.0", "--port", "0"]) == 1  # noqa: S104 - refused
+
+    said = capsys.readouterr()
+    (sentence,) = said.err.strip().splitlines()
+    assert sentence.startswith("Error: The server would answer everyone")
+    assert "COMPANION_TOKEN" in sentence
+    assert "--no-auth" in sentence
+    assert said.out == ""
+
+
+def test_a_bad_token_is_refused_without_repeating_it(capsys, monkeypatch, rain_model):
+    monkeypatch.setenv("COMPANION_TOKEN", "hunter2")
+
+    assert main(["serve", str(rain_model), "--port", "0"]) == 1
+
+    said = capsys.readouterr()
+    assert "COMPANION_TOKEN has 7 characters" in said.err
+    assert "hunter2" not in said.err + said.out
+
+
+def test_several_origins_are_options_or_have_commas_in_the_variable(
+    capsys, monkeypatch, rain_model
+):
+    arguments = ["serve", str(rain_model), "--port", "0"]
+    assert main([*arguments, "--cors-origin", "http://a", "--cors-origin", "b"]) == 1
+    assert "cors_origin is 'b'" in capsys.readouterr().err
+
+    monkeypatch.setenv("COMPANION_CORS_ORIGIN", "http://a, http://b,c")
+    assert main(arguments) == 1
+    assert "cors_origin is 'c'" in capsys.readouterr().err
 
 
 def test_a_store_that_is_no_database_is_refused_before_anything_starts(

@@ -48,6 +48,11 @@ def test_what_is_given_wins_over_the_environment_and_that_over_the_default(envir
         {"port": 70000},
         {"workers": 0},
         {"threads": -1},
+        {"max_concurrent": 0},
+        {"request_timeout": 0},
+        {"max_header_bytes": 0},
+        {"root_path": "rain"},
+        {"cors_origin": ["example.org"]},
     ],
 )
 def test_options_that_make_no_sense_are_refused_by_name(options):
@@ -62,6 +67,30 @@ def test_a_variable_that_is_not_a_number_is_named(environ):
         ServerConfig(model="m")
 
 
+@pytest.mark.usefixtures("environ")
+def test_sixteen_requests_a_thread_are_let_in_unless_told_otherwise():
+    assert ServerConfig(model="m", threads=3).concurrent_limit == 48
+    assert ServerConfig(model="m", threads=3, max_concurrent=2).concurrent_limit == 2
+
+
+def test_a_token_and_several_origins_come_from_the_environment(environ):
+    environ("COMPANION_TOKEN", "0123456789abcdef")
+    environ("COMPANION_CORS_ORIGIN", "https://a.example.org, http://localhost:3000")
+    environ("COMPANION_MAX_CONCURRENT", "7")
+
+    config = ServerConfig(model="m")
+
+    assert config.token == "0123456789abcdef"  # noqa: S105 - it opens nothing
+    assert config.cors_origin == ("https://a.example.org", "http://localhost:3000")
+    assert config.concurrent_limit == 7
+
+
+def test_an_empty_token_is_none(environ):
+    environ("COMPANION_TOKEN", "")
+
+    assert ServerConfig(model="m").token is None
+
+
 def test_a_password_is_not_shown():
     config = ServerConfig(model="m", store="postgresql://cafe:hunter2@host/log")
 
@@ -72,7 +101,8 @@ def test_each_option_of_the_command_is_a_field():
     options = {parameter.name for parameter in command.params}
     options = options - {"max_body"} | {"max_body_bytes"}
 
-    assert {field.name for field in dataclasses.fields(ServerConfig)} == options
+    fields = {field.name for field in dataclasses.fields(ServerConfig)}
+    assert fields - {"token"} == options  # others on the machine could read it
 
 
 def test_an_application_of_a_folder_alone_logs_where_the_environment_says(

@@ -27,7 +27,13 @@ __all__ = [
 ]
 
 _PAGE = "https://mlops-companion.github.io/mlops-companion/book/reference/errors.html"
-_RETRY_S = 5  # a disk that is full or a model that is being copied takes a moment
+# What an answer of this status must say, or should.
+_HEADERS: Mapping[int, Mapping[str, str]] = {
+    401: {"WWW-Authenticate": 'Bearer realm="companion"'},
+    429: {"Retry-After": "1"},
+    # A disk that is full or a model that is being copied takes a moment.
+    503: {"Retry-After": "5"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +69,28 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         ("broken-json", 400, "The body is not JSON", "BAD_REQUEST"),
         ("broken-csv", 400, "The body is not CSV", "BAD_REQUEST"),
         ("bad-request", 400, "The request cannot be read", "BAD_REQUEST"),
+        (
+            "unauthorized",
+            401,
+            "The request needs the server's token",
+            "UNAUTHENTICATED",
+        ),
         ("not-found", 404, "There is no such address", "ENDPOINT_NOT_FOUND"),
         ("wrong-method", 405, "The address takes another method", "BAD_REQUEST"),
+        ("slow-request", 408, "The request took too long to arrive", "BAD_REQUEST"),
         ("body-too-large", 413, "The body is too large", "BAD_REQUEST"),
         ("wrong-content-type", 415, "The body must be sent as JSON", "BAD_REQUEST"),
         ("refused-rows", 422, "The rows cannot be used", "INVALID_PARAMETER_VALUE"),
         ("model-failed", 500, "The model failed", "INTERNAL_ERROR"),
+        (
+            "too-many-requests",
+            429,
+            "Too many requests at once",
+            "REQUEST_LIMIT_EXCEEDED",
+        ),
         ("internal", 500, "The server has a bug", "INTERNAL_ERROR"),
         ("no-model", 503, "The model cannot be used", "TEMPORARILY_UNAVAILABLE"),
+        ("slow-answer", 503, "The answer took too long", "TEMPORARILY_UNAVAILABLE"),
         ("no-log", 503, "The log cannot be written", "TEMPORARILY_UNAVAILABLE"),
     )
 }
@@ -115,7 +135,7 @@ def problem_of(err: ProblemError) -> Problem:
         Of that type, with the error's detail.
     """
     kind = PROBLEM_TYPES[err.slug]
-    headers = {"Retry-After": str(_RETRY_S)} if kind.status == 503 else {}
+    headers = _HEADERS.get(kind.status, {})
     return Problem(kind=kind, detail=str(err), headers=headers)
 
 

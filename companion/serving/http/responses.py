@@ -1,16 +1,15 @@
 """HTTP responses: JSON for an answer, an RFC 9457 problem for an error.
 
-Each answer to rows, and each problem, carries the id of its request.
+`companion.serving.http.gate` adds the headers that every answer carries.
 """
 
 import json
 import logging
 import traceback
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
 from companion.errors import (
@@ -20,6 +19,7 @@ from companion.errors import (
     ProblemError,
     RefusedError,
 )
+from companion.serving.http.exchange import Exchange, exchange_of
 from companion.serving.http.problems import (
     PROBLEM_TYPES,
     Problem,
@@ -30,7 +30,7 @@ from companion.serving.http.problems import (
 
 __all__ = [
     "JSON_TYPE",
-    "current_request_id",
+    "current_exchange",
     "find_problem",
     "log_failure",
     "log_model_failure",
@@ -47,29 +47,19 @@ _SLUGS = {404: "not-found", 405: "wrong-method", 413: "body-too-large"}
 _logger = logging.getLogger(__name__)
 
 
-def reply(
-    content: str | bytes, *, status: int = 200, request_id: str | None = None
-) -> Response:
-    """Make a response of JSON text, with the request's id if one is given."""
-    response = Response(content, status, mimetype=JSON_TYPE)
-    if request_id is not None:
-        response.headers["X-Request-ID"] = request_id
-    return response
+def reply(content: str | bytes, *, status: int = 200) -> Response:
+    """Make a response of JSON text."""
+    return Response(content, status, mimetype=JSON_TYPE)
 
 
-def reply_json(
-    content: Mapping[str, Any], *, status: int = 200, request_id: str | None = None
-) -> Response:
-    """Make a response of an object, written as JSON; otherwise as `reply`."""
-    return reply(_ENCODE(content), status=status, request_id=request_id)
+def reply_json(content: Mapping[str, Any], *, status: int = 200) -> Response:
+    """Make a response of an object, written as JSON."""
+    return reply(_ENCODE(content), status=status)
 
 
-def current_request_id() -> str:
-    """Return the UUID of the request being answered, made when first asked for."""
-    if "request_id" not in g:
-        g.request_id = str(uuid.uuid4())
-    request_id: str = g.request_id
-    return request_id
+def current_exchange() -> Exchange:
+    """Return what is known of the request being answered: its ids, who asks."""
+    return exchange_of(request.environ)
 
 
 def reply_to_error(
@@ -83,7 +73,7 @@ def reply_to_error(
     if isinstance(err, HTTPException) and (err.code or 500) < 400:
         response = err.get_response()  # a redirect
         return Response(response.get_data(), err.code, response.headers)
-    problem, request_id = find_problem(err), current_request_id()
+    problem, request_id = find_problem(err), current_exchange().request_id
     note(problem)
     if isinstance(err, ModelFailedError):
         log_model_failure(err, request_id)
@@ -95,7 +85,7 @@ def reply_to_error(
     response = Response(
         content, problem.kind.status, mimetype="application/problem+json"
     )
-    response.headers.extend({"X-Request-ID": request_id, **problem.headers})
+    response.headers.extend(problem.headers)
     return response
 
 

@@ -30,6 +30,7 @@ _GRACEFUL_S = 30
 # A worker that hangs for this long is replaced; loading a large model must not
 # count as hanging.
 _TIMEOUT_S = 120
+_LONGEST_LINE = 8190  # gunicorn takes no more
 _LONGEST_MESSAGE = 4096  # bytes, which a pipe takes in one piece
 
 
@@ -101,7 +102,11 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
             "timeout": _TIMEOUT_S,
             "loglevel": "warning",
             "logger_class": QuietLogger,
-            "accesslog": "-" if config.access_log else None,
+            "limit_request_line": min(config.max_header_bytes, _LONGEST_LINE),
+            "limit_request_field_size": config.max_header_bytes,
+            # The application knows what it believes of a proxy.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
             "post_fork": self._note_worker,
             "post_worker_init": self._greet,
             # Newer gunicorn opens a socket in the home folder for its own tool.

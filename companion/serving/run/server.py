@@ -7,7 +7,9 @@ starts: the folder, the port, the address of the store and what it needs.
 import logging
 import sys
 
+from companion.errors import SettingError
 from companion.serving.config import ServerConfig
+from companion.serving.http.auth import check_access
 from companion.serving.models.folder import ModelFolder, read_model_folder
 from companion.serving.run.shipper import ShipperProcess
 from companion.store.sql.address import parse_store_url, public_name
@@ -23,8 +25,8 @@ def serve(config: ServerConfig) -> None:
 
     Raises MissingExtraError if libraries are missing, ModelError if the model cannot be
     served, PortInUseError if another program listens on the port, SettingError if an
-    address or another value cannot be used, and StoreError if the folder of the SQLite
-    file is missing.
+    address or another value cannot be used, or others could reach the server without a
+    token, and StoreError if the folder of the SQLite file is missing.
     """
     folder = read_model_folder(config.model)
     journal = config.journal_path
@@ -32,6 +34,11 @@ def serve(config: ServerConfig) -> None:
     runner = "waitress" if sys.platform == "win32" else "gunicorn"
     require_libraries("`companion serve`", runner, extra="serving")
     listener = take_port(config.host, config.port)
+    try:
+        check_access(listener, token=config.token, no_auth=config.no_auth)
+    except SettingError:
+        listener.close()
+        raise
     shipper = ShipperProcess(config.store, journal)
     greeting = _greeting(config, folder, listener.getsockname()[1])
     logging.basicConfig(
@@ -49,10 +56,12 @@ def serve(config: ServerConfig) -> None:
 
 def _greeting(config: ServerConfig, folder: ModelFolder, port: int) -> str:
     host = f"[{config.host}]" if ":" in config.host else config.host
+    note = "  clients must send  the token of COMPANION_TOKEN\n"
     return (
         f"Serving {folder.name}, version {folder.version}, "
         f"on http://{host}:{port}\n"
         f"  predictions go to  {public_name(parse_store_url(config.store))}\n"
         f"  rows and answers   http://{host}:{port}/openapi.json\n"
+        f"{'' if config.token is None else note}"
         "  stop with          Ctrl-C"
     )

@@ -12,6 +12,8 @@ from companion.serving.run.shipper import ShipperProcess
 
 __all__ = ["serve_with_waitress"]
 
+_HEADERS = 100  # of one request at most; waitress has a limit for all together
+
 
 def serve_with_waitress(
     config: ServerConfig,
@@ -37,6 +39,12 @@ def serve_with_waitress(
     shipper.keep_running()
     try:
         click.echo(greeting)
-        waitress.serve(app, sockets=[listener], threads=config.threads, _quiet=True)
+        waitress.serve(
+            app,
+            sockets=[listener],
+            threads=config.threads,
+            max_request_header_size=config.max_header_bytes * _HEADERS,
+            _quiet=True,
+        )
     finally:
         shipper.stop()

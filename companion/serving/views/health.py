@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 
 from companion import __version__
 from companion.errors import CompanionError, RefusedError
-from companion.serving.http.responses import reply, reply_json
+from companion.serving.http.responses import current_exchange, reply, reply_json
 from companion.serving.log import PredictionLog
 from companion.serving.models.routing import Router
 
@@ -18,7 +18,8 @@ def health_views(router: Router, log: PredictionLog) -> Blueprint:
     """Make the views for those who run the server, and for load balancers.
 
     They are `/health/live`, `/health/ready`, `/ping`, `/health` and `/version`. The
-    server is ready only while the log can be written.
+    server is ready only while the log can be written. It says why it is not to those
+    who send the server's token, or to everyone if there is none.
     """
     views = Blueprint("health", __name__)
 
@@ -38,12 +39,13 @@ def health_views(router: Router, log: PredictionLog) -> Blueprint:
             log.probe()
         except CompanionError as err:
             reasons.append(str(err))
-        content = {
-            "ready": not reasons,
-            "reasons": reasons,
-            "lost_predictions": log.lost,
-            "log_behind": _behind(log),
-        }
+        content: dict[str, Any] = {"ready": not reasons}
+        if current_exchange().is_trusted:
+            content |= {
+                "reasons": reasons,
+                "lost_predictions": log.lost,
+                "log_behind": _behind(log),
+            }
         return reply_json(content, status=503 if reasons else 200)
 
     # MLflow's clients and SageMaker ask here.

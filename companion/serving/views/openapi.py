@@ -8,7 +8,7 @@ OpenAPI Initiative, "OpenAPI Specification 3.1.1", 2024.
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from companion import __version__
 from companion.serving.http.problems import PROBLEM_TYPES
@@ -16,6 +16,7 @@ from companion.serving.http.responses import reply_json
 from companion.serving.models.answers import AnswerReader, label_text
 from companion.serving.models.folder import ModelFolder
 from companion.serving.models.routing import Router
+from companion.serving.views.access_schema import add_access
 from companion.serving.views.row_schema import describe_params, describe_row
 
 __all__ = ["describe", "openapi_views"]
@@ -24,14 +25,16 @@ _TEXT: Mapping[str, str] = {"type": "string"}
 _SAMPLE_ID = "0b9e3c3e-5b1f-4d57-9a3b-0f8f6c1d2e4a"
 
 
-def openapi_views(router: Router, *, max_rows: int) -> Blueprint:
+def openapi_views(router: Router, *, max_rows: int, needs_token: bool) -> Blueprint:
     """Make the view `/openapi.json`, which describes the router's first model."""
     views = Blueprint("openapi", __name__)
 
     @views.get("/openapi.json")
     def openapi() -> Response:
         model = router.sources[0].get_for_client()
-        return reply_json(describe(model.folder, model.reader, max_rows=max_rows))
+        document = describe(model.folder, model.reader, max_rows=max_rows)
+        prefix = request.script_root
+        return reply_json(add_access(document, prefix=prefix, needs_token=needs_token))
 
     return views
 
@@ -134,7 +137,8 @@ def _reference(part: str, name: str) -> dict[str, str]:
 
 
 _PROBLEMS = dict.fromkeys(
-    ("400", "413", "415", "422", "500", "503"), _reference("responses", "Problem")
+    ("400", "408", "413", "415", "422", "429", "500", "503"),
+    _reference("responses", "Problem"),
 )
 _PROBLEM_RESPONSE = {
     "description": "Why there is no answer, as RFC 9457 has it",

@@ -13,13 +13,14 @@ from flask import Blueprint, Response, request
 
 from companion.serving.http.bodies import read_body, read_text, write_mlflow
 from companion.serving.http.csv import CSV_TYPE, rows_of_csv
+from companion.serving.http.exchange import Exchange
 from companion.serving.http.formats import (
     GivenRows,
     rows_of_invocation,
     rows_of_prediction,
 )
 from companion.serving.http.responses import (
-    current_request_id,
+    current_exchange,
     find_problem,
     reply,
     reply_json,
@@ -52,7 +53,7 @@ def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Bluep
     def answer(
         model: Model,
         given: GivenRows,
-        request_id: str,
+        exchange: Exchange,
         started: float,
         *,
         drop_unknown: bool = False,
@@ -66,45 +67,47 @@ def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Bluep
             checked,
             answered.rows,
             params=answered.params,
-            request_id=request_id,
+            request_id=exchange.request_id,
+            trace_id=exchange.trace_id,
             created_at=datetime.now(UTC),
             # The checks and the model; not the time that the client took to send.
             latency_ms=(time.perf_counter() - started) * 1000.0,
         )
         log.write(predictions, model.folder.profile)
+        exchange.model = model.folder.name, model.folder.version
         return answered, predictions
 
-    def recorded(view: Callable[[Model, str], Response]) -> Callable[[], Response]:
+    def recorded(view: Callable[[Model, Exchange], Response]) -> Callable[[], Response]:
         """Give a view its model, and write to the log that a request failed."""
 
         def run() -> Response:
-            request_id = current_request_id()
+            exchange = current_exchange()
             started = time.perf_counter()
             model = None
             try:
-                model = router.choose(request_id).get_for_client()
-                return view(model, request_id)
+                model = router.choose(exchange.request_id).get_for_client()
+                return view(model, exchange)
             except Exception as err:
                 latency_ms = (time.perf_counter() - started) * 1000.0
-                log.write_failure(_failed_request(err, request_id, model, latency_ms))
+                log.write_failure(_failed_request(err, exchange, model, latency_ms))
                 raise
 
         return run
 
-    def predict(model: Model, request_id: str) -> Response:
+    def predict(model: Model, exchange: Exchange) -> Response:
         body = read_body()
         started = time.perf_counter()
         given = rows_of_prediction(body, model.folder.contract)
-        answered, predictions = answer(model, given, request_id, started)
+        answered, predictions = answer(model, given, exchange, started)
         pairs = zip(predictions, answered.rows, strict=True)
         content = {
-            "request_id": request_id,
+            "request_id": exchange.request_id,
             "model": {"name": model.folder.name, "version": model.folder.version},
             "predictions": [_item(one.id, row) for one, row in pairs],
         }
-        return reply_json(content, request_id=request_id)
+        return reply_json(content)
 
-    def invocations(model: Model, request_id: str) -> Response:
+    def invocations(model: Model, exchange: Exchange) -> Response:
         contract = model.folder.contract
         if request.mimetype == CSV_TYPE:
             text = read_text()
@@ -114,9 +117,9 @@ def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Bluep
             body = read_body()
             started = time.perf_counter()
             given = rows_of_invocation(body, contract)
-        answered, _ = answer(model, given, request_id, started, drop_unknown=True)
+        answered, _ = answer(model, given, exchange, started, drop_unknown=True)
         content = write_mlflow(answered.raw, bare=given.is_bare)
-        return reply(content, request_id=request_id)
+        return reply(content)
 
     views.post("/predict", endpoint="predict")(recorded(predict))
     views.post("/invocations", endpoint="invocations")(recorded(invocations))
@@ -140,11 +143,12 @@ class _Warner:
 
 
 def _failed_request(
-    err: Exception, request_id: str, model: Model | None, latency_ms: float
+    err: Exception, exchange: Exchange, model: Model | None, latency_ms: float
 ) -> FailedRequest:
     problem = find_problem(err)
     return FailedRequest(
-        id=request_id,
+        id=exchange.request_id,
+        trace_id=exchange.trace_id,
         created_at=datetime.now(UTC),
         status=problem.kind.status,
         problem=problem.kind.slug,

@@ -1,4 +1,5 @@
 import json
+import urllib.error
 import urllib.request
 
 import pytest
@@ -33,6 +34,32 @@ def test_a_served_model_answers_logs_and_ends_with_the_block(
     assert not any(store_url in argument for argument in server.command)
     assert not server.running
     assert [one.id for one in read_predictions(store_url)] == [given["id"]]
+
+
+def test_a_server_with_a_token_is_started_and_refuses_those_without(
+    rain_model, tmp_path, monkeypatch
+):
+    token = "0123456789abcdef"  # noqa: S105 - it opens nothing
+    monkeypatch.setenv("COMPANION_TOKEN", token)
+    store = f"sqlite:///{tmp_path / 'log.db'}"
+    # On all addresses: a token is enough for that.
+    options = ["--host", "0.0.0.0", "--access-log"]  # noqa: S104 - the point
+
+    with serve_in_background(rain_model, store=store, options=options) as server:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{server.url}/version", timeout=30)
+        refused.value.close()
+        request = urllib.request.Request(
+            f"{server.url}/version", headers={"Authorization": f"Bearer {token}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert json.load(answer)["model"]["name"] == "rain"
+
+    assert refused.value.code == 401
+    lines = [line for line in server.output().splitlines() if line.startswith("{")]
+    assert [json.loads(line)["status"] for line in lines][-2:] == [401, 200]
+    assert token not in server.output() + " ".join(server.command)
+    assert "clients must send" in server.output()
 
 
 @pytest.mark.parametrize("store", [None, "sqlite:///given.db"])
