@@ -1,18 +1,21 @@
 """gunicorn's worker with threads, made robust against stalling and broken clients.
 
 What differs from plain gunicorn: a client that stops in the middle of a request
-loses its thread after a while; one that has sent nothing takes none; none of
-them delays the shutdown; and what is not HTTP gets a problem as its answer, and
-its content is not logged.
+loses its thread after a while; one that has sent nothing, or is still sending what
+was refused, takes none; none of them delays the shutdown; what is not HTTP gets a
+problem as its answer, and its content is not logged; what there is no room for is
+refused at once; and a request whose time is over is answered, whatever its thread does.
 """
 
 import contextlib
 import logging
+import os
 import socket
 import struct
 import sys
 import time
-import uuid
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from selectors import EVENT_READ
 from typing import Any
@@ -26,8 +29,13 @@ from gunicorn.http.errors import (
 from gunicorn.workers.gthread import ThreadWorker
 
 from companion.errors import ProblemError
-from companion.serving.http.problems import Problem, problem_body, problem_of
+from companion.serving.http.exchange import Exchange, exchange_of
+from companion.serving.http.limits import refuse_in_this_thread
+from companion.serving.http.problems import problem_of
 from companion.serving.http.responses import log_failure
+from companion.serving.run.lingering import LingeringSockets
+from companion.serving.run.raw_answer import RawAnswers
+from companion.serving.run.running import Running, RunningRequests
 
 __all__ = ["STALL_S", "QuietLogger", "Worker"]
 
@@ -37,6 +45,9 @@ STALL_S = 20
 _ENDING_POLL_S = 0.2
 # During the shutdown, a client that has just connected may be about to send.
 _ENDING_SILENCE_S = 1.0
+_LOOK_EVERY_S = 0.25
+# They only refuse and answer health pages; several, for a client may be slow to read.
+_REFUSING_THREADS = 4
 
 _logger = logging.getLogger(__name__)
 
@@ -59,7 +70,36 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     and goes on to answer them when its arbiter was killed.
     """
 
+    wsgi: Any
     _end_of_silence: float | None = None
+
+    def load_wsgi(self) -> None:
+        """Make the application, and what the worker needs for it."""
+        super().load_wsgi()
+        app = self.wsgi
+        config = app.extensions["companion_config"]
+        self._limit = config.concurrent_limit
+        self._timeout_s = config.request_timeout
+        self._raw_answers = RawAnswers(app)
+        self._running = self.wsgi = RunningRequests(app, config.request_timeout)
+        self._n_given = 0  # connections that threads have, or are about to get
+        self._refusing = ThreadPoolExecutor(
+            _REFUSING_THREADS, initializer=refuse_in_this_thread
+        )
+        self._lingering = LingeringSockets(self.poller, self._forget_connection)
+        self._next_look = 0.0
+        self._lost: set[socket.socket] = set()
+
+    def run(self) -> None:
+        """Answer requests until told to end."""
+        super().run()
+        if self._lost:
+            # Python would wait for the threads that never come back.
+            logging.shutdown()
+            os._exit(0)
+
+    def _forget_connection(self) -> None:
+        self.nr_conns -= 1
 
     def is_parent_alive(self) -> bool:
         """Tell whether the arbiter is alive; if not, start the shutdown."""
@@ -81,7 +121,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         limit = struct.pack("ll", STALL_S, 0)
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        super().enqueue_req(conn)
+        self._n_given += 1
+        has_room = self._n_given <= self._limit
+        fs = (self.tpool if has_room else self._refusing).submit(self.handle, conn)
+        fs.add_done_callback(
+            lambda done: self.method_queue.defer(self.finish_request, conn, done)
+        )
 
     def _await_data(self, conn: Any) -> None:
         conn.timeout = time.monotonic() + self.cfg.keepalive
@@ -89,11 +134,42 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         callback = partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, EVENT_READ, callback)
 
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request; ask for its body only once the application wants it.
+
+        gunicorn would ask at once, so that a client which waits with its body sends
+        one that is refused for its size or its type.
+        """
+        if req._expected_100_continue:
+            req._expected_100_continue = False
+            req.body.reader = _InvitingReader(req.body.reader, conn.sock)
+            # Without that invitation it is open whether the body comes after all.
+            req.force_close()
+        return super().handle_request(req, conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Keep a connection for a further request, or let its client read the end.
+
+        gunicorn would wait for the client's end here, and answer nobody meanwhile.
+        """
+        self._n_given -= 1
+        if conn.sock in self._lost:  # found again
+            self._lost.discard(conn.sock)
+            self.nr_conns += 1
+        if self.alive and not fs.cancelled() and not fs.exception() and fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._lingering.add(conn.sock)
+
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for something to do; during the shutdown for running requests only."""
         if self.alive:
             super().wait_for_and_dispatch_events(timeout)
+            self._lingering.close_old()
+            self._give_up_late()
             return
+        self._give_up_late()
+        self._lingering.close_old(_ENDING_SILENCE_S)
         for connection in self.keepalived_conns:
             connection.timeout = 0.0  # long ago on the clock of `murder_keepalived`
         self.murder_keepalived()
@@ -101,6 +177,37 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._end_silent()
         if self.nr_conns > 0:
             super().wait_for_and_dispatch_events(min(timeout, _ENDING_POLL_S))
+
+    def _give_up_late(self) -> None:
+        """Answer the requests whose time is over; end if one keeps its thread."""
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK_EVERY_S
+        for one in self._running.take_late():
+            exchange = exchange_of(one.environ)
+            error = _late(one, self._timeout_s)
+            _logger.error(
+                "%s in request %s after %d seconds, at\n%s",
+                error.slug,
+                exchange.request_id,
+                self._timeout_s,
+                "".join(traceback.format_stack(sys._current_frames().get(one.thread))),
+            )
+            self._raw_answers.send(one.socket, problem_of(error), exchange, one.environ)
+            with contextlib.suppress(OSError):  # the client may have gone
+                one.socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that reads
+        for one in self._running.take_lost():
+            self._lost.add(one.socket)
+            self.nr_conns -= 1
+            if self.alive:
+                _logger.error(
+                    "Request %s still holds its thread. Worker %d answers what it "
+                    "has begun, and another takes its place.",
+                    exchange_of(one.environ).request_id,
+                    self.pid,
+                )
+                self.alive = False
 
     def _end_silent(self) -> None:
         if self._end_of_silence is None:
@@ -113,7 +220,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self,
         req: Any,  # noqa: ARG002 - gunicorn's signature
         client: Any,
-        addr: Any,  # noqa: ARG002 - gunicorn's signature
+        addr: Any,
         exc: Exception,
     ) -> None:
         """Answer a client whose request never reached the application.
@@ -121,7 +228,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         The text of `exc` repeats what was sent, which may be a secret, so it is neither
         logged nor sent back.
         """
-        request_id = str(uuid.uuid4())
+        environ: dict[str, Any] = {"REMOTE_ADDR": addr[0] if addr else None}
+        exchange = Exchange(environ)
+        request_id = exchange.request_id
         if isinstance(exc, ParseException):
             error = ProblemError("bad-request", _reason(exc))
             # As in every entry of the log: the class says what, the id which.
@@ -129,10 +238,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         else:
             error = ProblemError("internal", "The server failed. See its log.")
             log_failure(exc, request_id)
-        problem = problem_of(error)
-        self.wsgi.extensions["companion_metrics"].count_unread(problem)
-        with contextlib.suppress(OSError):  # the client may have gone
-            client.sendall(_http(problem, request_id))
+        self._raw_answers.send(client, problem_of(error), exchange, environ)
+
+
+class _InvitingReader:
+    """Reads a body whose client waits for an invitation to send it."""
+
+    def __init__(self, reader: Any, sock: socket.socket) -> None:
+        self._reader = reader
+        self._sock: socket.socket | None = sock
+
+    def read(self, size: int) -> bytes:
+        if self._sock is not None:
+            self._sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._sock = None
+        content: bytes = self._reader.read(size)
+        return content
 
 
 def _reason(exc: ParseException) -> str:
@@ -143,14 +264,11 @@ def _reason(exc: ParseException) -> str:
     return "The request is not HTTP/1.1 as this server takes it: look at its headers."
 
 
-def _http(problem: Problem, request_id: str) -> bytes:
-    kind = problem.kind
-    body = problem_body(problem, request_id=request_id, for_mlflow=False)
-    head = (
-        f"HTTP/1.1 {kind.status} {kind.title}\r\n"
-        "Connection: close\r\n"
-        "Content-Type: application/problem+json\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        f"X-Request-ID: {request_id}\r\n\r\n"
+def _late(one: Running, limit_s: int) -> ProblemError:
+    if one.is_unread:
+        return ProblemError(
+            "slow-request", f"The request did not arrive within {limit_s} seconds."
+        )
+    return ProblemError(
+        "slow-answer", f"There was no answer within {limit_s} seconds. Try again."
     )
-    return head.encode() + body
