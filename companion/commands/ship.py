@@ -11,7 +11,8 @@ import click
 
 from companion.commands._options import journal_option, store_option
 from companion.errors import SettingError
-from companion.store import Shipper, ShipReport, follow, ship
+from companion.store import Shipper, ShipReport, follow, journal_folder, ship
+from companion.store.journal.aside import retry_aside
 from companion.system.parents import watch_stdin
 
 __all__ = ["command"]
@@ -26,6 +27,12 @@ _BAR_FROM_BYTES = 1_000_000
 )
 @store_option
 @journal_option
+@click.option(
+    "--retry-bad",
+    is_flag=True,
+    help="First try again what was set aside in files that end in .bad, such as "
+    "after an upgrade. What still holds no record is set aside again.",
+)
 @click.option("--follow", "following", is_flag=True, help="Keep shipping until Ctrl-C.")
 @click.option(
     "--interval",
@@ -46,6 +53,7 @@ def command(
     *,
     store: str,
     journal: Path | None,
+    retry_bad: bool,
     following: bool,
     interval: float,
     while_stdin_open: bool,
@@ -59,6 +67,9 @@ def command(
     logging.basicConfig(format="%(levelname)s: %(message)s")
     if while_stdin_open and not following:
         raise SettingError("--while-stdin-open needs --follow. Add --follow.")
+    if retry_bad:
+        count = retry_aside(journal_folder(store, journal))
+        click.echo(f"Trying again what was set aside in {_count(count, 'file')}.")
     if following:
         stop = _stop_at_end_of_input() if while_stdin_open else _stop_at_signal()
         with contextlib.closing(Shipper(store, journal)) as shipper:

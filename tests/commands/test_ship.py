@@ -9,6 +9,7 @@ import pytest
 
 from companion.cli import main
 from companion.store import Journal, Prediction, journal_folder, read_predictions
+from companion.store.records import encode_record
 
 
 @pytest.fixture
@@ -83,6 +84,26 @@ def test_a_shipment_says_what_it_did(url, journal, capsys):
         ),
         "Nothing waited in the journal.",
     ]
+
+
+def test_lines_that_were_set_aside_are_tried_again(url, journal, capsys):
+    """As after an upgrade: the first was of a newer version."""
+    journal.append(make(1))
+    [path] = journal.folder.iterdir()
+    path.with_name("gone.jsonl.bad").write_bytes(
+        encode_record(make(1, "new")[0]) + b"torn\n"
+    )
+
+    assert main(["ship", "--store", url, "--retry-bad"]) == 0
+    assert main(["ship", "--store", url, "--retry-bad"]) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        "Trying again what was set aside in 1 file.",
+        "Shipped 2 records, set 1 unreadable line aside.",
+        "Trying again what was set aside in 1 file.",
+        "Shipped 0 records, set 1 unreadable line aside.",
+    ]
+    assert {one.id for one in read_predictions(url)} == {"r-0", "new-0"}
 
 
 def test_store_and_journal_come_from_the_environment_too(

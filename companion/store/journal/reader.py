@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from companion.errors import JournalError
+from companion.store.journal.aside import set_aside
 from companion.store.journal.writer import SUFFIX
 from companion.store.records import Record, decode_record
 from companion.system.locks import take_lock
@@ -84,14 +85,8 @@ class JournalFile:
         return Batch(records=records, unreadable=unreadable, end=end)
 
     def set_aside(self, lines: Iterable[bytes]) -> Path:
-        """Keep lines that hold no record in a file beside this one.
-
-        Its path is returned; its name adds ``.bad`` to this one's.
-        """
-        bad_file = self._path.with_name(f"{self._path.name}.bad")
-        with bad_file.open("ab") as file:
-            file.writelines(line.rstrip(b"\n") + b"\n" for line in lines)
-        return bad_file
+        """Keep lines that hold no record in a file beside this one; return its path."""
+        return set_aside(self._path, lines)
 
     def remove(self) -> None:
         """Delete the orphaned file."""

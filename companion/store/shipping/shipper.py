@@ -249,7 +249,9 @@ class Shipper:
             bad_file = file.set_aside(lines)
             self._set_aside[name] = batch.end
             _logger.warning(
-                "%d lines of the journal hold no record and were set aside in %s.",
+                "Lines of the journal that hold no record: %d. They were set aside in "
+                "%s; `companion ship --retry-bad` tries them again, such as after an "
+                "upgrade.",
                 len(lines),
                 bad_file,
             )
