@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python tests/benchmarks/run.py [import] [serving] [matrix]``.
+"""Run the benchmarks: ``python tests/benchmarks/run.py [import] [store] ...``.
 
 Each prints its figures beside those of its peer, measured in the same run.
 """
@@ -9,10 +9,12 @@ from collections.abc import Sequence
 import bench_import
 import bench_matrix
 import bench_serving
+import bench_store
 
 BENCHMARKS = {
     "import": ("Import time", bench_import.run),
     "matrix": ("Kinds of models, MLflow's answer and ours", bench_matrix.run),
+    "store": ("The log: four writing processes and a shipper", bench_store.run),
     "serving": ("One-row POST, one worker, 8 connections", bench_serving.run),
 }
 

@@ -16,7 +16,7 @@ from companion.system.locks import take_lock
 __all__ = ["Batch", "JournalFile", "list_files"]
 
 # A batch ends at whichever comes first; one transaction takes one batch.
-_BATCH_LINES = 500
+_BATCH_LINES = 1000
 _BATCH_BYTES = 4 * 1024 * 1024
 
 

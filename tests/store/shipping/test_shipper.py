@@ -110,14 +110,14 @@ def test_a_record_that_comes_twice_is_stored_once(store_url, folder, predictions
 def test_more_than_a_batch_arrives_and_progress_is_reported_in_bytes(
     store_url, folder, predictions
 ):
-    Journal(folder).append(predictions(1234))
+    Journal(folder).append(predictions(2345))
     size = sum(path.stat().st_size for path in folder.iterdir())
     steps = []
 
     report = ship(store_url, folder, progress=steps.append)
 
-    assert report.shipped == 1234
-    assert len(steps) == 3  # batches of 500
+    assert report.shipped == 2345
+    assert len(steps) == 3  # batches of 1000
     assert sum(steps) == size
 
 
@@ -269,17 +269,17 @@ def test_lines_whose_commit_failed_are_not_set_aside_again(
 def test_two_shippers_at_once_store_each_record_once(store_url, folder, predictions):
     for i in range(4):
         write_dead_file(
-            folder, b"".join(map(encode_record, predictions(700, f"dead{i}")))
+            folder, b"".join(map(encode_record, predictions(1100, f"dead{i}")))
         )
     journal = Journal(folder)
-    journal.append(predictions(700, "living"))
+    journal.append(predictions(1100, "living"))
 
     with ThreadPoolExecutor(3) as pool:
         reports = list(pool.map(lambda _: ship(store_url, folder), range(3)))
     ship(store_url, folder)
 
-    assert sum(r.shipped for r in reports) == 3500
-    assert len(set(read_ids(store_url))) == 3500
+    assert sum(r.shipped for r in reports) == 5500
+    assert len(set(read_ids(store_url))) == 5500
     assert len(list(folder.iterdir())) == 1
     journal.close()
 
@@ -289,7 +289,7 @@ def test_a_file_that_another_shipper_removes_meanwhile_leaves_no_row(
     store_url, folder, predictions
 ):
     journal = Journal(folder)
-    journal.append(predictions(600))  # two batches
+    journal.append(predictions(1100))  # two batches
 
     def let_another_finish(_):
         journal.close()
@@ -298,7 +298,7 @@ def test_a_file_that_another_shipper_removes_meanwhile_leaves_no_row(
     ship(store_url, folder, progress=let_another_finish)
 
     assert list(folder.iterdir()) == []
-    assert len(read_ids(store_url)) == 600
+    assert len(read_ids(store_url)) == 1100
     assert read_offsets(store_url) == []
 
 
