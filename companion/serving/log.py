@@ -42,7 +42,8 @@ class PredictionLog:
         self._answer_without = answer_without
         effect = "not logged" if answer_without else "refused"
         self._losses = LossCounter(_logger, f"Predictions are {effect} from now on: %s")
-        self._profiled: set[str] = set()
+        # The training profile that is in the journal, by name and version.
+        self._profiled: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     @property
     def lost(self) -> int:
@@ -62,13 +63,14 @@ class PredictionLog:
         the inputs by its bins. Raises ProblemError if they cannot be written and
         answers need the log.
         """
-        first = self._new_profile(predictions[0], profile) if profile else None
+        model = (predictions[0].model_name, predictions[0].model_version)
+        # By identity: to compare it would take longer than to write the record.
+        is_new = bool(profile) and self._profiled.get(model) is not profile
+        first = [_record_of_profile(*model, profile)] if is_new else []
         try:
-            if first is None:
-                self.journal.append(predictions)
-            else:
-                self.journal.append([first, *predictions])
-                self._profiled.add(first.id)
+            self.journal.append([*first, *predictions])
+            if is_new:
+                self._profiled[model] = profile
         except JournalError as err:
             # What is refused was never answered, so nothing is lost.
             n_lost = len(predictions) if self._answer_without else 0
@@ -90,23 +92,20 @@ class PredictionLog:
         except JournalError as err:
             self._losses.note_loss(err, 0)
 
-    def _new_profile(
-        self, prediction: Prediction, profile: Mapping[str, Any]
-    ) -> ModelProfile | None:
-        name, version = prediction.model_name, prediction.model_version
-        text = json.dumps([name, version, profile], sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-        if digest in self._profiled:
-            return None
-        return ModelProfile(
-            id=digest,
-            created_at=datetime.now(UTC),
-            model_name=name,
-            model_version=version,
-            columns=dict(profile),
-        )
-
     def probe(self) -> None:
         """Prove that the log can be written now; JournalError if it cannot."""
         self.journal.probe()
         self._losses.note_success()
+
+
+def _record_of_profile(
+    name: str, version: str, profile: Mapping[str, Any]
+) -> ModelProfile:
+    text = json.dumps([name, version, profile], sort_keys=True)
+    return ModelProfile(
+        id=hashlib.sha256(text.encode()).hexdigest()[:32],
+        created_at=datetime.now(UTC),
+        model_name=name,
+        model_version=version,
+        columns=dict(profile),
+    )

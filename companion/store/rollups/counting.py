@@ -25,15 +25,17 @@ output_tokens                                 calls that reported them; tokens
 
 What does not apply is the empty text. Bins of numbers are those of
 `companion.store.rollups.bins`, bins of inputs those of the model's training profile
-(`companion.contract.profile`). A label, column, problem or reason is cut after 200
-bytes.
+(`companion.contract.profile`), the newest that the log has when the record comes in; a
+record that comes before any has no inputs counted. A label, column, problem or reason
+is cut after 200 bytes.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from companion.contract.profile import ColumnProfile
 from companion.store.records import FailedRequest, LLMCall, Prediction, Record
 from companion.store.records.call import replace_non_text
 from companion.store.rollups.bins import bin_of
@@ -47,6 +49,7 @@ __all__ = [
     "Profiles",
     "count_records",
     "key_text",
+    "make_binning",
 ]
 
 METRICS = (
@@ -85,8 +88,8 @@ class Cell(NamedTuple):
     bin: str
 
 
-# Name of a column -> what names the bin of one of its values.
-Binning = Mapping[str, Callable[[Any], str]]
+# Columns, each with the field that keeps its counts and what names a value's bin.
+Binning = Sequence[tuple[str, str, Callable[[object], str]]]
 # Name and version of a model -> the bins of its inputs.
 Profiles = Mapping[tuple[str, str], Binning]
 
@@ -121,7 +124,7 @@ def count_records(records: Iterable[Record], profiles: Profiles) -> Counts:
         minute = record.created_at.replace(second=0, microsecond=0)
         if isinstance(record, Prediction):
             model = (record.model_name, record.model_version)
-            _count_prediction(tallies[minute, *model], record, profiles.get(model, {}))
+            _count_prediction(tallies[minute, *model], record, profiles.get(model, ()))
         elif isinstance(record, FailedRequest):
             model = (record.model_name or "", record.model_version or "")
             _count_failed(tallies[minute, *model], record)
@@ -132,6 +135,11 @@ def count_records(records: Iterable[Record], profiles: Profiles) -> Counts:
         for (minute, name, version), tally in tallies.items()
         for (metric, field, bin_), (n, total) in tally.items()
     }
+
+
+def make_binning(profile: Mapping[str, ColumnProfile]) -> Binning:
+    """Prepare the bins of a training profile for counting."""
+    return [(name, key_text(name), bins.bin_of) for name, bins in profile.items()]
 
 
 def key_text(text: str) -> str:
@@ -151,8 +159,8 @@ def _count_prediction(tally: _Tally, record: Prediction, binning: Binning) -> No
     tally.add_number("score", record.score)
     if record.label is not None:
         tally.add("label", "", key_text(record.label))
-    for column, bin_of_input in binning.items():
-        tally.add("input", column, bin_of_input(record.inputs.get(column)))
+    for column, field, bin_of_input in binning:
+        tally.add("input", field, bin_of_input(record.inputs.get(column)))
 
 
 def _is_first_row(record: Prediction) -> bool:

@@ -5,12 +5,15 @@ several machines, make one sum. Rows are written in the order of their key: two
 shippers that meet wait for each other, and neither waits in a circle.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from companion.contract.profile import read_profile
+from companion.errors import ModelError
 from companion.store.records import Prediction, Record
 from companion.store.rollups.counting import (
     OTHER_LABELS,
@@ -19,6 +22,7 @@ from companion.store.rollups.counting import (
     Counts,
     Profiles,
     count_records,
+    make_binning,
 )
 from companion.store.sql.database import insert_for
 from companion.store.sql.schema import MODEL_PROFILES, ROLLUPS
@@ -27,6 +31,8 @@ __all__ = ["MAX_LABELS", "RollupWriter"]
 
 # So many labels are counted one by one for a model and minute, the rest together.
 MAX_LABELS = 50
+_logger = logging.getLogger("companion.store")
+
 _KEY = [column.name for column in ROLLUPS.primary_key]
 
 
@@ -70,7 +76,16 @@ class RollupWriter:
         if ids:
             query = select(MODEL_PROFILES.c.id, MODEL_PROFILES.c["columns"])
             rows = connection.execute(query.where(MODEL_PROFILES.c.id.in_(ids)))
-            self._binnings |= {id_: {} for id_, profile in rows}
+            self._binnings |= {id_: _read_binning(profile) for id_, profile in rows}
+
+
+def _read_binning(profile: object) -> Binning:
+    try:
+        return make_binning(read_profile(profile))
+    except ModelError as err:
+        # Another version may have written it; the records must come in all the same.
+        _logger.warning("Inputs are not counted by a training profile: %s", err)
+        return ()
 
 
 def _add(connection: Connection, counts: Counts) -> None:

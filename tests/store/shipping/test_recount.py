@@ -15,6 +15,7 @@ from companion.store import (
     FailedRequest,
     Journal,
     LLMCall,
+    ModelProfile,
     Prediction,
     read_calls,
     read_failures,
@@ -37,6 +38,31 @@ SHIPPER = """
 """
 
 
+PROFILE = {
+    "wind_ms": {"kind": "number", "edges": [0.0, 2.0, 5.0, 9.0], "counts": {}},
+    "sky": {"kind": "category", "values": ["rain", "sun"], "counts": {}},
+}
+
+
+def make_profiles():
+    """Of two of the four models; the inputs of the others are not counted."""
+    return [
+        ModelProfile(
+            id=f"p-{name}",
+            created_at=NOON,
+            model_name=name,
+            model_version="1",
+            columns=PROFILE,
+        )
+        for name in ("rain", "wind")
+    ]
+
+
+def make_inputs(chance):
+    inputs = {"wind_ms": chance.choice([chance.gauss(4, 4), 2, 9.0, None, "calm"])}
+    return inputs | chance.choice([{}, {"sky": chance.choice(["sun", "fog", None])}])
+
+
 def make_records(chance, n):
     """Records of three kinds in the order of no clock: some are minutes late."""
     records = []
@@ -55,7 +81,7 @@ def make_records(chance, n):
                     id=f"{id_}-{row}",
                     request_id=id_,
                     created_at=created_at,
-                    inputs={"wind_ms": chance.uniform(0, 20)},
+                    inputs=make_inputs(chance),
                     value=chance.choice([None, chance.gauss(0, 3)]),
                     label=chance.choice([None, "rain", "dry"]),
                     score=chance.choice([None, chance.random()]),
@@ -100,6 +126,18 @@ def bin_of(number):
     return f"{'-' if number < 0 and edge != '0' else ''}{float(edge):g}"
 
 
+def bin_of_wind(value):
+    if not isinstance(value, int | float):
+        return "missing" if value is None else "other"
+    if value < 0 or value > 9:
+        return "below" if value < 0 else "above"
+    return "0" if value < 2 else "1" if value < 5 else "2"
+
+
+def bin_of_sky(value):
+    return {"rain": "0", "sun": "1", None: "missing"}.get(value, "other")
+
+
 class Recount:
     """All rows of the log, counted again."""
 
@@ -127,6 +165,9 @@ class Recount:
         self.count_number(one, "score", one.score)
         if one.label is not None:
             self.count(one, "label", "", one.label)
+        if one.model_version == "1":
+            self.count(one, "input", "wind_ms", bin_of_wind(one.inputs["wind_ms"]))
+            self.count(one, "input", "sky", bin_of_sky(one.inputs.get("sky")))
 
     def count_number(self, record, metric, number):
         if number is not None:
@@ -163,7 +204,7 @@ def assert_counts_are_those_of_the_rows(store_url, note=""):
 
 def test_counts_are_those_of_the_rows(store_url, folder):
     chance = random.Random(7)  # noqa: S311 - traffic, not secrets
-    records = make_records(chance, 600)
+    records = [*make_profiles(), *make_records(chance, 600)]
     for part in range(3):
         Journal(folder / str(part)).append(
             [*records[part * 200 : part * 200 + 300], *records[:20]]
@@ -182,6 +223,9 @@ def test_shippers_killed_at_any_moment_count_each_record_once(store_url, tmp_pat
     folders = [tmp_path / "a", tmp_path / "b"]
     journals = [Journal(folder, rotate_bytes=40_000) for folder in folders]
     n_records = 0
+    for journal, folder in zip(journals, folders, strict=True):
+        journal.append(make_profiles())
+        ship(store_url, folder)
 
     for _ in range(3):
         shippers = [

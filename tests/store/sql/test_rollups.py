@@ -1,6 +1,7 @@
 import dataclasses
 import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -10,7 +11,9 @@ from companion.store import (
     FailedRequest,
     Journal,
     LLMCall,
+    ModelProfile,
     Rollup,
+    Shipper,
     read_rollups,
     ship,
 )
@@ -151,6 +154,110 @@ def test_what_comes_twice_is_counted_once(store_url, folder, predictions):
     put(store_url, folder, [*records, *records])
 
     assert read(store_url, "predictions") == {("predictions", "", ""): (4, 0.0)}
+
+
+def profile(id_="p", *, seconds=0, **columns):
+    return ModelProfile(
+        id=id_,
+        created_at=NOON + timedelta(seconds=seconds),
+        model_name="terrace-rain",
+        model_version="1",
+        columns=columns,
+    )
+
+
+def number(*edges):
+    return {"kind": "number", "edges": list(edges), "counts": {}}
+
+
+def test_inputs_are_counted_by_the_bins_of_the_training_profile(
+    store_url, folder, predictions
+):
+    """Rain has an edge at 0.3; a column that the model does not know is left out."""
+    sky = {"kind": "category", "values": ["rain", "sun"], "counts": {}}
+    rows = [
+        {"rain_mm": 0.1, "sky": "sun", "moon": 1},
+        {"rain_mm": 0.3, "sky": "sun"},
+        {"rain_mm": 4, "sky": "fog"},
+        {"rain_mm": -1, "sky": None},
+        {"rain_mm": "wet"},
+        {"sky": "rain"},
+    ]
+    put(store_url, folder, [profile(rain_mm=number(0, 0.3, 2), sky=sky)])
+    for place, row in enumerate(rows):
+        put(store_url, folder, predictions(1, f"r{place}", inputs=row))
+
+    assert {key[1:]: n for key, (n, _) in read(store_url, "input").items()} == {
+        ("rain_mm", "0"): 1,
+        ("rain_mm", "1"): 1,
+        ("rain_mm", "above"): 1,
+        ("rain_mm", "below"): 1,
+        ("rain_mm", "other"): 1,
+        ("rain_mm", "missing"): 1,
+        ("sky", "0"): 1,
+        ("sky", "1"): 2,
+        ("sky", "other"): 1,
+        ("sky", "missing"): 2,
+    }
+
+
+def test_a_profile_in_the_same_shipment_counts(store_url, folder, predictions):
+    """As a server writes it, before its first prediction."""
+    put(store_url, folder, [profile(wind_ms=number(0, 50)), *predictions(2)])
+
+    assert read(store_url, "input") == {("input", "wind_ms", "0"): (2, 0.0)}
+
+
+def test_inputs_are_counted_by_the_newest_profile_of_their_model_and_version(
+    store_url, folder, predictions
+):
+    with closing(Shipper(store_url, folder)) as shipper:
+
+        def bring(*records):
+            journal = Journal(folder)
+            journal.append(records)
+            journal.close()
+            shipper.ship()
+
+        bring(*predictions(1, "before"))
+        bring(profile("old", wind_ms=number(0, 50)), *predictions(1, "a"))
+        bring(*predictions(1, "other", model_version="2"))
+        bring(profile("new", seconds=9, wind_ms=number(0, 1, 50)))
+        bring(profile("late", seconds=5, wind_ms=number(60, 70)))
+        bring(*predictions(1, "b"))
+
+    assert read(store_url, "input") == {
+        ("input", "wind_ms", "0"): (1, 0.0),
+        ("input", "wind_ms", "1"): (1, 0.0),
+    }
+
+
+def test_a_profile_that_cannot_be_read_holds_up_nothing(
+    store_url, folder, predictions, caplog
+):
+    put(store_url, folder, [profile(wind_ms={"kind": "sketch"}), *predictions(2)])
+
+    assert read(store_url, "input", "predictions") == {
+        ("predictions", "", ""): (2, 0.0)
+    }
+    [warning] = caplog.records
+    assert "Inputs are not counted by a training profile" in warning.message
+
+
+def test_columns_of_any_name_are_counted(store_url, folder, predictions):
+    """A database takes neither NUL nor half a character, and no key of any length."""
+    names = ["", "\0", "\ud800", "é" * 500, "a column"]
+    columns = {name: number(0, 1) for name in names}
+    inputs = dict.fromkeys(names, 0.5)
+    put(store_url, folder, [profile(**columns), *predictions(3, inputs=inputs)])
+
+    assert {key[1]: n for key, (n, _) in read(store_url, "input").items()} == {
+        "": 3,
+        "␀": 3,
+        "�": 3,
+        "é" * 100: 3,
+        "a column": 3,
+    }
 
 
 def test_a_batch_that_fails_is_not_counted(store_url, folder, predictions, monkeypatch):
