@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from companion.errors import (
     CompanionError,
@@ -143,6 +143,8 @@ def _problem_of_http(err: HTTPException) -> Problem:
     elif code == 405:
         allowed = ", ".join(sorted(getattr(err, "valid_methods", None) or ()))
         detail = f"{request.path} does not take {request.method}, but {allowed}."
+    elif isinstance(err, ClientDisconnected):
+        detail = "The body broke off, or it is not as its headers say."
     else:
         detail = err.description or "The request cannot be read."
     slug = _SLUGS.get(code, "internal" if code >= 500 else "bad-request")

@@ -21,6 +21,7 @@ from selectors import EVENT_READ
 from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import (
     LimitRequestHeaders,
     LimitRequestLine,
@@ -140,6 +141,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         gunicorn would ask at once, so that a client which waits with its body sends
         one that is refused for its size or its type.
         """
+        if isinstance(req.body.reader, ChunkedReader):
+            req.body.reader = _CheckedReader(req.body.reader)
         if req._expected_100_continue:
             req._expected_100_continue = False
             req.body.reader = _InvitingReader(req.body.reader, conn.sock)
@@ -239,6 +242,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             error = ProblemError("internal", "The server failed. See its log.")
             log_failure(exc, request_id)
         self._raw_answers.send(client, problem_of(error), exchange, environ)
+
+
+class _CheckedReader:
+    """Reads a body in chunks; what is wrong with them is the client's fault.
+
+    Of the errors that gunicorn raises, Werkzeug takes only some for that.
+    """
+
+    def __init__(self, reader: ChunkedReader) -> None:
+        self._reader = reader
+
+    @property
+    def parser(self) -> Any:
+        return self._reader.parser
+
+    def read(self, size: int) -> bytes:
+        try:
+            content: bytes = self._reader.read(size)
+        except ParseException as err:
+            raise ValueError("The chunks of the body cannot be read.") from err
+        return content
 
 
 class _InvitingReader:
