@@ -28,7 +28,10 @@ __all__ = ["create_app"]
 
 
 def create_app(
-    config: ServerConfig | str | Path, *, router: Router | None = None
+    config: ServerConfig | str | Path,
+    *,
+    router: Router | None = None,
+    shared: Path | None = None,
 ) -> Flask:
     """Make the application that serves a model.
 
@@ -42,6 +45,8 @@ def create_app(
         format. What belongs to the process, such as the port, is left alone.
     router : Router, optional
         Chooses the model that answers; by default the configuration's one.
+    shared : Path, optional
+        Folder in which `companion serve` tells its workers of reloads.
 
     Returns
     -------
@@ -65,13 +70,13 @@ def create_app(
     app = Flask("companion.serving", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
     app.register_blueprint(predict_views(router, log, max_rows=config.max_rows))
-    app.register_blueprint(health_views(router, log))
+    app.register_blueprint(health_views(router, log, shared))
     app.register_blueprint(
         openapi_views(
             router, max_rows=config.max_rows, needs_token=config.token is not None
         )
     )
-    app.register_blueprint(metrics_views(metrics, router, log))
+    app.register_blueprint(metrics_views(metrics, router, log, shared))
 
     @app.errorhandler(Exception)
     def reply(err: Exception) -> Response:

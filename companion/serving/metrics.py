@@ -98,6 +98,13 @@ class ServerMetrics:
             "Predictions given that could not be logged.",
             registry=registry,
         )
+        workers = Gauge(
+            "companion_workers",
+            "Processes that answer requests.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        workers.set(1)
         # `labels` takes its time, so each child is looked up once.
         self._by_request: dict[tuple[str, str, str], Counter] = {}
         self._by_model: dict[tuple[str, str], Counter] = {}

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ _CONSTANTS = {
     "shipper_pause_s": "companion.serving.run.shipper._PAUSE_S",
     "stall_s": "companion.serving.run.worker.STALL_S",
     "gunicorn_wait_s": "gunicorn.workers.gthread.DEFAULT_WORKER_DATA_TIMEOUT",
+    "worker_pause_s": "companion.serving.run.arbiter._PAUSE_S",
 }
 
 
@@ -93,10 +94,16 @@ def serve_with(rain_model: Path) -> Callable[..., Any]:
     """Run a real server of two threads, with other pauses than the usual ones."""
 
     @contextmanager
-    def serve(folder: Path, **pauses: float) -> Iterator[BackgroundProcess]:
+    def serve(
+        folder: Path,
+        *,
+        model: Path = rain_model,
+        options: Sequence[str] = (),
+        **pauses: float,
+    ) -> Iterator[BackgroundProcess]:
         port = free_port()
         constants = {_CONSTANTS[name]: value for name, value in pauses.items()}
-        arguments = [str(rain_model), "--port", str(port), "--threads", "2"]
+        arguments = [str(model), "--port", str(port), "--threads", "2", *options]
         arguments += ["--store", f"sqlite:///{folder / 'log.db'}"]
         server = start_background(
             [sys.executable, "-c", _SERVE, json.dumps(constants), *arguments],

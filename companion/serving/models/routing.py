@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from companion.serving.config import ServerConfig
-from companion.serving.models.source import ModelSource
+from companion.serving.models.source import ModelPlace, ModelSource, resolve_model
 
 __all__ = ["Router", "SingleModel", "make_router"]
 
@@ -38,6 +38,9 @@ class SingleModel:
         return self.sources[0]
 
 
-def make_router(config: ServerConfig) -> Router:
-    """Make the router that a configuration asks for; nothing is loaded yet."""
-    return SingleModel(ModelSource(config.model))
+def make_router(config: ServerConfig, place: ModelPlace | None = None) -> Router:
+    """Make the router that a configuration asks for; nothing is loaded yet.
+
+    `place` is where its model lies; by default its address is resolved.
+    """
+    return SingleModel(ModelSource(place or resolve_model(config.model)))

@@ -1,10 +1,13 @@
 """Run the application under gunicorn: workers, signals, and the shipper.
 
 What differs from plain gunicorn: Ctrl-C lets running requests finish, as
-SIGTERM does; a model that cannot be loaded ends the server with one message;
-and the arbiter looks after the shipper as it does after its workers.
+SIGTERM does; a model that cannot be loaded ends the server with one message at its
+start, and never later; and the arbiter, of `companion.serving.run.arbiter`, changes the
+model at SIGHUP, ends when its terminal closes, and looks after the shipper as it does
+after its workers.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -20,10 +23,14 @@ from companion.serving.app import create_app
 from companion.serving.config import ServerConfig
 from companion.serving.models.folder import ModelFolder
 from companion.serving.models.routing import make_router
+from companion.serving.models.source import ModelPlace, ProvenModel, resolve_model
+from companion.serving.run.arbiter import Assignment, RollingArbiter
+from companion.serving.run.reports import Reports
+from companion.serving.run.shared import SharedFolder, share_metrics
 from companion.serving.run.shipper import ShipperProcess
 from companion.serving.run.worker import QuietLogger, Worker
 
-__all__ = ["FailureReport", "serve_with_gunicorn"]
+__all__ = ["serve_with_gunicorn"]
 
 _KEEP_ALIVE_S = 15
 _GRACEFUL_S = 30
@@ -31,7 +38,8 @@ _GRACEFUL_S = 30
 # count as hanging.
 _TIMEOUT_S = 120
 _LONGEST_LINE = 8190  # gunicorn takes no more
-_LONGEST_MESSAGE = 4096  # bytes, which a pipe takes in one piece
+
+_logger = logging.getLogger(__name__)
 
 
 def serve_with_gunicorn(
@@ -41,7 +49,7 @@ def serve_with_gunicorn(
     shipper: ShipperProcess,
     greeting: str,
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; running requests are then finished.
+    """Serve until SIGTERM, Ctrl-C or the end of the terminal; requests are finished.
 
     The shipper comes not yet started. The greeting is printed once the first worker has
     loaded the model; a ModelError is raised if a first worker cannot.
@@ -51,7 +59,7 @@ def serve_with_gunicorn(
     shipper.keep_running()
     arbiter = os.getpid()
     try:
-        _Arbiter(application).run()
+        RollingArbiter(application).run()
     except SystemExit as end:
         # A worker is a fork that ends by the same exception; only the arbiter may
         # go on below.
@@ -60,7 +68,9 @@ def serve_with_gunicorn(
     finally:
         if os.getpid() == arbiter:
             shipper.stop()
-    application.report.raise_if_any()
+            application.shared.remove()
+    if application.failure is not None:
+        raise ModelError(application.failure)
 
 
 def _import_early(folder: ModelFolder) -> None:
@@ -74,6 +84,8 @@ def _import_early(folder: ModelFolder) -> None:
 
 
 class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """What the arbiter runs. A worker is a fork and has its own copy."""
+
     def __init__(
         self,
         config: ServerConfig,
@@ -85,9 +97,9 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         self._descriptor = listener.detach()  # gunicorn takes it over
         self.shipper = shipper
         self._greeting = greeting
-        self._is_first = False
-        self._must_load = True
-        self.report = FailureReport()
+        self.shared = SharedFolder()
+        self.reports = Reports()
+        self.failure: str | None = None  # why the first workers cannot serve
         super().__init__()
 
     def load_config(self) -> None:
@@ -107,8 +119,10 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
             # The application knows what it believes of a proxy.
             "forwarded_allow_ips": "",
             "forwarder_headers": "",
-            "post_fork": self._note_worker,
-            "post_worker_init": self._greet,
+            "pre_fork": RollingArbiter.prepare,
+            "child_exit": RollingArbiter.note_end,
+            "post_fork": self._begin,
+            "post_worker_init": self._report,
             # Newer gunicorn opens a socket in the home folder for its own tool.
             "control_socket_disable": True,
         }
@@ -116,65 +130,55 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
 
+    # What follows runs in a worker.
+
+    def _begin(self, _arbiter: Arbiter, worker: Any) -> None:
+        self._assignment: Assignment = worker.assignment
+        if self._assignment.slot is not None:
+            share_metrics(self.shared.path, self._assignment.slot)
+
     def load(self) -> Any:
-        router = make_router(self._config)
+        try:
+            return self._load()
+        except Exception as err:
+            if not isinstance(err, CompanionError):
+                _logger.exception("A worker cannot start.")
+            self.reports.send(failure=str(err) or type(err).__name__)
+            sys.exit(0)
+
+    def _load(self) -> Any:
+        self._model: ProvenModel | None = None
+        place = self._find_model()
+        router = make_router(self._config, place)
         try:
             for source in router.sources:
-                source.get()
+                self._model = source.prove()
         except CompanionError as err:
-            if self._must_load:
-                self.report.send(err)
-                sys.exit(0)
-        return create_app(self._config, router=router)
+            if self._assignment.must_load:
+                raise
+            _logger.error("The model cannot be loaded: %s", err)  # noqa: TRY400 - said in full
+        return create_app(self._config, router=router, shared=self.shared.path)
 
-    def _note_worker(self, _arbiter: Arbiter, worker: Any) -> None:
-        self._is_first = worker.age == 1
-        # A worker that takes a dead one's place serves 503 until the model is
-        # back; a broken model ends the server only at its start.
-        self._must_load = worker.age <= self._config.workers
+    def _find_model(self) -> ModelPlace:
+        proven = self._assignment.proven
+        place = proven.find() if proven is not None else None
+        if place is not None:
+            return place
+        return resolve_model(self._config.model)
 
-    def _greet(self, _worker: Any) -> None:
+    def _report(self, worker: Any) -> None:
         # Ctrl-C reaches the workers too, but the arbiter tells them when to end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if self._is_first:
+        model, proven = self._model, self._assignment.proven
+        if worker.age == 1:
             click.echo(self._greeting)
-
-
-class FailureReport:
-    """A pipe that carries one error message from a worker to its arbiter.
-
-    Made in the arbiter, before it forks.
-    """
-
-    def __init__(self) -> None:
-        self._arbiter = os.getpid()
-        self._read_end, self._write_end = os.pipe()
-        os.set_blocking(self._read_end, False)
-
-    def send(self, err: CompanionError) -> None:
-        """Report an error, and tell the arbiter to end."""
-        message = str(err).encode()[: _LONGEST_MESSAGE - 1] + b"\0"
-        os.write(self._write_end, message)
-        if os.getppid() == self._arbiter:  # else it has died, and that is init
-            os.kill(self._arbiter, signal.SIGTERM)
-
-    def raise_if_any(self) -> None:
-        """Raise a ModelError with what a worker reported first, if one did."""
-        try:
-            message = os.read(self._read_end, _LONGEST_MESSAGE)
-        except BlockingIOError:
-            return
-        raise ModelError(message.split(b"\0")[0].decode("utf-8", "replace"))
-
-
-class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    def manage_workers(self) -> None:
-        super().manage_workers()
-        self.app.shipper.keep_running()
-
-    def handle_int(self) -> None:
-        self.handle_term()
-
-    def handle_usr2(self) -> None:
-        # gunicorn would run our command line again, which takes the port itself.
-        self.log.warning("SIGUSR2 is not supported; start a new server instead.")
+        elif model is not None and proven is None and self._assignment.generation:
+            click.echo(f"Serving {model.name}, version {model.version}, from now on.")
+        elif model is not None and proven is not None and model.stamp != proven.stamp:
+            _logger.warning(
+                "The model's folder has changed since the server loaded it: a new "
+                "worker serves %s, version %s. Send SIGHUP, so that all workers do.",
+                model.name,
+                model.version,
+            )
+        self.reports.send(model=model)

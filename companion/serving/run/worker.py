@@ -10,6 +10,7 @@ refused at once; and a request whose time is over is answered, whatever its thre
 import contextlib
 import logging
 import os
+import signal
 import socket
 import struct
 import sys
@@ -73,6 +74,27 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     wsgi: Any
     _end_of_silence: float | None = None
+    _retiring = False
+
+    def init_signals(self) -> None:
+        """Listen to the arbiter only.
+
+        A terminal that closes sends SIGHUP to every process; the arbiter says what
+        follows. SIGUSR2 is its word for a worker whose model is out of date.
+        """
+        super().init_signals()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR2, self._retire)
+        signal.siginterrupt(signal.SIGUSR2, False)
+
+    def _retire(self, *_: object) -> None:
+        self._retiring = True
+        self.alive = False
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Start the shutdown; SIGTERM."""
+        self._retiring = False
+        super().handle_exit(sig, frame)
 
     def load_wsgi(self) -> None:
         """Make the application, and what the worker needs for it."""
@@ -159,7 +181,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if conn.sock in self._lost:  # found again
             self._lost.discard(conn.sock)
             self.nr_conns += 1
-        if self.alive and not fs.cancelled() and not fs.exception() and fs.result():
+        is_kept = not fs.cancelled() and not fs.exception() and fs.result()
+        if is_kept and self._retiring:
+            # The answer, which was under way before, has told its client to keep the
+            # connection; gunicorn would close it.
+            self.alive = True
+            super().finish_request(conn, fs)
+            self.alive = False
+        elif is_kept and self.alive:
             super().finish_request(conn, fs)
         else:
             self._lingering.add(conn.sock)
@@ -172,6 +201,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._give_up_late()
             return
         self._give_up_late()
+        if self._retiring and super().is_parent_alive():
+            # Others go on, so there is time: a client that holds its connection gets
+            # an answer to its next request, and is told to connect again. To close
+            # the connection now would fail a request that is on its way.
+            super().wait_for_and_dispatch_events(min(timeout, _ENDING_POLL_S))
+            self._lingering.close_old()
+            return
         self._lingering.close_old(_ENDING_SILENCE_S)
         for connection in self.keepalived_conns:
             connection.timeout = 0.0  # long ago on the clock of `murder_keepalived`

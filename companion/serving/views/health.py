@@ -1,6 +1,7 @@
 """Health pages: is the process alive, can it answer and log, which model is it."""
 
 import platform
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response
@@ -10,11 +11,12 @@ from companion.errors import CompanionError, RefusedError
 from companion.serving.http.responses import current_exchange, reply, reply_json
 from companion.serving.log import PredictionLog
 from companion.serving.models.routing import Router
+from companion.serving.reloads import read_reloads
 
 __all__ = ["health_views"]
 
 
-def health_views(router: Router, log: PredictionLog) -> Blueprint:
+def health_views(router: Router, log: PredictionLog, shared: Path | None) -> Blueprint:
     """Make the views for those who run the server, and for load balancers.
 
     They are `/health/live`, `/health/ready`, `/ping`, `/health` and `/version`. The
@@ -45,6 +47,7 @@ def health_views(router: Router, log: PredictionLog) -> Blueprint:
                 "reasons": reasons,
                 "lost_predictions": log.lost,
                 "log_behind": _behind(log),
+                "reload_failed": _failed_reload(shared),
             }
         return reply_json(content, status=503 if reasons else 200)
 
@@ -67,6 +70,14 @@ def health_views(router: Router, log: PredictionLog) -> Blueprint:
         return reply_json(content)
 
     return views
+
+
+def _failed_reload(shared: Path | None) -> dict[str, Any] | None:
+    """Say why the last reload failed; the server stays ready with the old model."""
+    reloads = read_reloads(shared)
+    if reloads.failure is None:
+        return None
+    return {"at": reloads.failed_at, "reason": reloads.failure}
 
 
 def _behind(log: PredictionLog) -> dict[str, Any] | None:

@@ -1,25 +1,31 @@
 """`/metrics`: what the server counted, and how things are now, for Prometheus."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from flask import Blueprint, Response, request
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+)
 from prometheus_client.metrics_core import Metric
 
 from companion.errors import CompanionError
 from companion.serving.log import PredictionLog
 from companion.serving.metrics import ServerMetrics
 from companion.serving.models.routing import Router
+from companion.serving.reloads import read_reloads
 
 __all__ = ["metrics_views"]
 
 
 def metrics_views(
-    metrics: ServerMetrics, router: Router, log: PredictionLog
+    metrics: ServerMetrics, router: Router, log: PredictionLog, shared: Path | None
 ) -> Blueprint:
     """Make the view `/metrics`."""
     views = Blueprint("metrics", __name__)
-    now = _Now(router, log)
+    now = _Now(router, log, shared)
 
     @views.get("/metrics")
     def page() -> Response:
@@ -33,12 +39,14 @@ def metrics_views(
 class _Now:
     """What is looked up for each scrape; what cannot be seen is left out."""
 
-    def __init__(self, router: Router, log: PredictionLog) -> None:
+    def __init__(self, router: Router, log: PredictionLog, shared: Path | None) -> None:
         self._router = router
         self._log = log
+        self._shared = shared
 
     def collect(self) -> Iterator[Metric]:
         yield self._models()
+        yield self._reloads()
         try:
             behind = self._log.behind()
         except CompanionError:  # /health/ready says why
@@ -65,3 +73,12 @@ class _Now:
                 continue
             models.add_metric([], {"model": folder.name, "version": folder.version})
         return models
+
+    def _reloads(self) -> Metric:
+        reloads = read_reloads(self._shared)
+        family = CounterMetricFamily(
+            "companion_reloads", "Reloads of the model.", labels=["outcome"]
+        )
+        family.add_metric(["failed"], reloads.failed)
+        family.add_metric(["succeeded"], reloads.succeeded)
+        return family

@@ -8,11 +8,6 @@ import time
 import urllib.request
 from contextlib import ExitStack, closing
 
-import pytest
-
-from companion.errors import ModelError
-from companion.serving.run.gunicorn import FailureReport
-
 PASSWORD = "hunter2"  # noqa: S105 - it opens nothing
 HEAD = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 THREADS = 2  # of each server here
@@ -118,16 +113,3 @@ def test_what_is_not_http_gets_a_problem_and_is_not_logged(shared_server):
 
     assert request_id in shared_server.output()
     assert PASSWORD not in shared_server.output()
-
-
-@pytest.mark.parametrize("arbiter_lives", [True, False])
-def test_a_worker_tells_its_arbiter_and_nobody_else_to_end(monkeypatch, arbiter_lives):
-    report, told = FailureReport(), []
-    monkeypatch.setattr(os, "getppid", os.getpid if arbiter_lives else lambda: 1)
-    monkeypatch.setattr(os, "kill", lambda *what: told.append(what))
-
-    report.send(ModelError("The model is broken."))
-
-    assert told == [(os.getpid(), signal.SIGTERM)] * arbiter_lives
-    with pytest.raises(ModelError, match=r"^The model is broken\.$"):
-        report.raise_if_any()
