@@ -94,6 +94,12 @@ _ALL = (
         "Seconds after which a request that has no answer yet is given up: with 503, "
         "or 408 if it has not arrived.",
     ),
+    Setting(
+        "engine",
+        "auto",
+        "What runs the model: the library that made it (`native`), ONNX Runtime "
+        "(`onnx`), or ONNX Runtime where it gives the same answers (`auto`).",
+    ),
     Setting("max-rows", "1000", "Maximum number of rows in one request."),
     Setting(
         "max-body",

@@ -33,6 +33,9 @@ SLOW = (
     "test_wheel.py",
 )
 
+# A conversion to ONNX takes seconds for each new model: tests of the engine ask for it.
+os.environ["COMPANION_ENGINE"] = "native"
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -43,6 +43,7 @@ class _Origin(click.ParamType[str]):
 @setting_option("threads", type=click.IntRange(min=1))
 @setting_option("max-concurrent", type=click.IntRange(min=1))
 @setting_option("request-timeout", type=click.IntRange(min=1), metavar="SECONDS")
+@setting_option("engine", type=click.Choice(["auto", "native", "onnx"]))
 @store_option
 @journal_option
 @setting_option("max-rows", type=click.IntRange(min=1))

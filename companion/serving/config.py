@@ -11,7 +11,9 @@ from companion.serving.http.prefix import check_root_path
 from companion.settings import SETTINGS, resolve_setting, resolve_store
 from companion.store import journal_folder
 
-__all__ = ["ServerConfig"]
+__all__ = ["ENGINES", "ServerConfig"]
+
+ENGINES = ("auto", "native", "onnx")
 
 _CONCURRENT_PER_THREAD = 16
 _AT_LEAST_ONE = (
@@ -87,6 +89,9 @@ class ServerConfig:
         Most requests that a worker answers or lets wait; None: 16 for each thread.
     request_timeout : int
         Seconds after which a request without an answer is given up.
+    engine : {"auto", "native", "onnx"}
+        What runs the model: the library that made it ("native"), ONNX Runtime ("onnx"),
+        or ONNX Runtime where it gives the same answers ("auto").
     store : str
         SQLAlchemy address of the database that keeps the log. The server writes
         the journal beside it; `companion ship` brings the journal into the
@@ -127,6 +132,7 @@ class ServerConfig:
         default_factory=_number_or_none("max-concurrent")
     )
     request_timeout: int = field(default_factory=_number("request-timeout"))
+    engine: str = field(default_factory=_text("engine"))
     # It may hold a password.
     store: str = field(default_factory=lambda: resolve_store().url, repr=False)
     journal: str | Path | None = field(default_factory=lambda: resolve_store().journal)
@@ -142,6 +148,10 @@ class ServerConfig:
                 raise SettingError(f"{name} is {value}; it must be at least 1.")
         if not 0 <= self.port <= 65535:
             raise SettingError(f"port is {self.port}; expected 0 to 65535.")
+        if self.engine not in ENGINES:
+            raise SettingError(
+                f"engine is {self.engine!r}; expected one of {', '.join(ENGINES)}."
+            )
         if self.log_failure not in ("refuse", "answer"):
             raise SettingError(
                 f"log_failure is {self.log_failure!r}; expected 'refuse' or 'answer'."

@@ -5,7 +5,7 @@ apart what it returns.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from companion.serving.models.folder import ModelFolder
 from companion.serving.models.recording import make_predictions
 from companion.store.records import encode_record
 
-__all__ = ["Answer", "Model", "Params", "prove"]
+__all__ = ["Answer", "EngineUse", "Model", "Params", "prove"]
 
 Params = Mapping[str, Any]
 
@@ -49,6 +49,29 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineUse:
+    """What answers for a model, and why.
+
+    Attributes
+    ----------
+    name : {"native", "onnx"}
+        The library that made the model, or ONNX Runtime.
+    largest_difference : float or None
+        Between the numbers of the two, where ONNX Runtime answers.
+    reason : str or None
+        Why ONNX Runtime does not answer, where it was to.
+    """
+
+    name: str = "native"
+    largest_difference: float | None = None
+    reason: str | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Say it as JSON, without what is not known."""
+        return {k: value for k, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A model that is ready to answer; `prove` makes one.
 
@@ -60,6 +83,8 @@ class Model:
         Rows of the folder's example that it answers; may be empty.
     answers_one_row : bool
         Whether it answers a request as a whole, as a chat model does.
+    engine : EngineUse
+        What runs it.
     """
 
     folder: ModelFolder
@@ -67,6 +92,7 @@ class Model:
     reader: AnswerReader
     example: Sequence[Any] = field(default=())
     answers_one_row: bool = False
+    engine: EngineUse = field(default_factory=EngineUse)
 
     @property
     def defaults(self) -> Params:

@@ -7,6 +7,7 @@ that MLflow's own path takes. Every other model goes through `mlflow.pyfunc`.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,36 @@ from companion.serving.models.answers import AnswerReader
 from companion.serving.models.engine import Model, Params, describe_error, prove
 from companion.serving.models.folder import ModelFolder, SkopsFile, read_model_folder
 from companion.serving.models.inputs import array_type, make_input
+from companion.serving.models.onnx import put_behind_onnx
 from companion.system.extras import require_libraries
 
-__all__ = ["load_model"]
+__all__ = ["Native", "load_model", "load_native"]
 
 Predict = Callable[[Checked, Params], Any]
 
 
-def load_model(folder: ModelFolder | str | Path) -> Model:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Native:
+    """A model behind the library that made it.
+
+    `ask` returns how one of its methods is asked. `estimator` is what the library
+    loaded; None where MLflow does not give it away.
+    """
+
+    ask: Callable[[str], Predict]
+    reader: AnswerReader
+    estimator: Any
+
+    def prove(self, folder: ModelFolder) -> Model:
+        """Prove the model on its example; ModelError if it does not work."""
+        return prove(folder, self.ask(folder.predict_fn), self.reader)
+
+
+def load_model(folder: ModelFolder | str | Path, *, engine: str = "native") -> Model:
     """Load a model and prove it on its own example.
+
+    `engine` says what answers: "native" the library that made the model, "onnx" ONNX
+    Runtime, "auto" ONNX Runtime where it gives the same answers.
 
     Raises MissingExtraError if the model needs libraries that are not installed; and
     ModelError if the folder is missing or broken, or the model cannot be loaded, does
@@ -35,11 +57,19 @@ def load_model(folder: ModelFolder | str | Path) -> Model:
     """
     if not isinstance(folder, ModelFolder):
         folder = read_model_folder(folder)
+    native = load_native(folder)
+    model = native.prove(folder)
+    if engine == "native":
+        return model
+    return put_behind_onnx(model, native.ask, required=engine == "onnx")
+
+
+def load_native(folder: ModelFolder) -> Native:
+    """Load a model with its library; raises the errors of `load_model`."""
     try:
         if folder.skops is None:
-            predict, reader = _load_with_mlflow(folder)
-        else:
-            predict, reader = _load_skops(folder, folder.skops)
+            return _load_with_mlflow(folder)
+        return _load_skops(folder, folder.skops)
     except (ModelError, MissingExtraError):
         raise
     except (Exception, SystemExit) as err:
@@ -48,42 +78,44 @@ def load_model(folder: ModelFolder | str | Path) -> Model:
             f"The model in {folder.path} cannot be loaded: {describe_error(err)} "
             f"{advise(folder, err)}"
         ) from err
-    return prove(folder, predict, reader)
 
 
-def _load_skops(folder: ModelFolder, file: SkopsFile) -> tuple[Predict, AnswerReader]:
+def _load_skops(folder: ModelFolder, file: SkopsFile) -> Native:
     require_libraries("Serving this model", "sklearn", "skops", extra="serving")
     import sklearn
     import skops.io
 
     # skops refuses every type that neither it nor the folder's list knows.
     estimator = skops.io.load(file.path, trusted=list(file.trusted_types))
-    reader = _reader(folder, estimator)
-    try:
-        predict = _method(estimator, folder.predict_fn)
-    except AttributeError:
+    if not hasattr(estimator, folder.predict_fn):
         raise ModelError(
             f"The model in {folder.path} has no method {folder.predict_fn!r}. Save it "
             "with a `pyfunc_predict_fn` that it has."
-        ) from None
+        )
     contract = folder.contract
     dtype = array_type(contract.columns) if contract.layout == "frame" else None
-    if dtype is None or hasattr(estimator, "feature_names_in_"):
-        if contract.layout != "array":
-            require_libraries("Serving this model", "pandas", extra="tracking")
-        return lambda checked, _: predict(make_input(contract, checked)), reader
+    has_array = dtype is not None and not hasattr(estimator, "feature_names_in_")
+    if not has_array and contract.layout != "array":
+        require_libraries("Serving this model", "pandas", extra="tracking")
 
-    def predict_array(checked: Checked, _: Params) -> Any:
-        # The contract has let finite numbers through only; looking again would
-        # take a tenth of the time of a one-row answer. `Model.answer` looks at
-        # what comes out.
-        with (
-            sklearn.config_context(assume_finite=True),
-            np.errstate(over="ignore", invalid="ignore"),
-        ):
-            return predict(np.array(checked.tuples, dtype=dtype))
+    def ask(name: str) -> Predict:
+        predict = _method(estimator, name)
 
-    return predict_array, reader
+        def predict_array(checked: Checked, _: Params) -> Any:
+            # The contract has let finite numbers through only; looking again would
+            # take a tenth of the time of a one-row answer. `Model.answer` looks at
+            # what comes out.
+            with (
+                sklearn.config_context(assume_finite=True),
+                np.errstate(over="ignore", invalid="ignore"),
+            ):
+                return predict(np.array(checked.tuples, dtype=dtype))
+
+        if has_array:
+            return predict_array
+        return lambda checked, _: predict(make_input(contract, checked))
+
+    return Native(ask=ask, reader=_reader(folder, estimator), estimator=estimator)
 
 
 def _reader(folder: ModelFolder, estimator: Any) -> AnswerReader:
@@ -123,7 +155,7 @@ def _method(estimator: Any, name: str) -> Callable[[Any], Any]:
     return walk
 
 
-def _load_with_mlflow(folder: ModelFolder) -> tuple[Predict, AnswerReader]:
+def _load_with_mlflow(folder: ModelFolder) -> Native:
     require_libraries("Serving this model", "mlflow", "pandas", extra="tracking")
     from companion.system.mlflow import load_mlflow
 
@@ -142,7 +174,14 @@ def _load_with_mlflow(folder: ModelFolder) -> tuple[Predict, AnswerReader]:
         estimator = model.get_raw_model()
     except Exception:  # noqa: BLE001 - not every kind of model has one
         estimator = None
-    return predict, _reader(folder, estimator)
+
+    def ask(name: str) -> Predict:
+        if name == folder.predict_fn:
+            return predict
+        method = getattr(estimator, name)
+        return lambda checked, _: method(make_input(contract, checked))
+
+    return Native(ask=ask, reader=_reader(folder, estimator), estimator=estimator)
 
 
 def _leave_checks_to_us(mlflow: Any, model: Any, folder: ModelFolder) -> None:

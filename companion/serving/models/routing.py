@@ -43,4 +43,5 @@ def make_router(config: ServerConfig, place: ModelPlace | None = None) -> Router
 
     `place` is where its model lies; by default its address is resolved.
     """
-    return SingleModel(ModelSource(place or resolve_model(config.model)))
+    place = place or resolve_model(config.model)
+    return SingleModel(ModelSource(place, engine=config.engine))

@@ -89,18 +89,21 @@ def folder_stamp(folder: Path) -> str:
 class ModelSource:
     """Where a server gets a model from.
 
-    `place` may be only a folder. `pause_s` seconds lie between two tries to load, so
-    that requests during an outage do not each read a broken folder again.
+    `place` may be only a folder; `engine` is that of `load_model`. `pause_s` seconds
+    lie between two tries to load, so that requests during an outage do not each read a
+    broken folder again.
     """
 
     def __init__(
         self,
         place: ModelPlace | str | Path,
         *,
+        engine: str = "native",
         pause_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.place = place if isinstance(place, ModelPlace) else resolve_model(place)
+        self._engine = engine
         self._pause_s = pause_s
         self._clock = clock
         self._lock = threading.Lock()
@@ -153,7 +156,7 @@ class ModelSource:
                 folder = read_model_folder(
                     place.path, name=place.name, version=place.version
                 )
-                self._model = load_model(folder)
+                self._model = load_model(folder, engine=self._engine)
             except CompanionError as err:
                 self._failure = err
                 self._next_try = self._clock() + self._pause_s

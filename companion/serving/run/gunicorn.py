@@ -22,6 +22,7 @@ from companion.errors import CompanionError, ModelError
 from companion.serving.app import create_app
 from companion.serving.config import ServerConfig
 from companion.serving.models.folder import ModelFolder
+from companion.serving.models.onnx import prepare_conversion
 from companion.serving.models.routing import make_router
 from companion.serving.models.source import ModelPlace, ProvenModel, resolve_model
 from companion.serving.run.arbiter import Assignment, RollingArbiter
@@ -55,6 +56,9 @@ def serve_with_gunicorn(
     loaded the model; a ModelError is raised if a first worker cannot.
     """
     _import_early(folder)
+    if config.engine != "native":
+        # Once, and before the fork: a worker that loads the model has it in memory.
+        prepare_conversion(folder, required=config.engine == "onnx")
     application = _Application(config, listener, shipper, greeting)
     shipper.keep_running()
     arbiter = os.getpid()

@@ -66,6 +66,7 @@ def health_views(router: Router, log: PredictionLog, shared: Path | None) -> Blu
             "companion": __version__,
             "python": platform.python_version(),
             "model": model.describe(),
+            "engine": model.engine.describe(),
         }
         return reply_json(content)
 
