@@ -37,7 +37,8 @@ def measure(url: str, body: bytes, *, connections: int, seconds: float) -> dict:
     Returns
     -------
     dict
-        `answers` with status 200, `others`, and `per_second`.
+        `answers` with status 200, `others`, `per_second`, and the median and 99th
+        percentile of the time that an answer took, `p50_ms` and `p99_ms`.
 
     Raises
     ------
@@ -51,10 +52,12 @@ def measure(url: str, body: bytes, *, connections: int, seconds: float) -> dict:
     ).encode() + body
     address = (parts.hostname, parts.port)
     answers = others = 0
+    sent: dict[int, float] = {}  # when the request under way left, by file descriptor
+    took: list[float] = []
     with selectors.DefaultSelector() as selector:
         started = time.perf_counter()
         for _ in range(connections):
-            _connect(selector, address, request)
+            _connect(selector, address, request, sent)
         while time.perf_counter() - started < seconds:
             ready = selector.select(_PATIENCE_S)
             if not ready:
@@ -65,26 +68,42 @@ def measure(url: str, body: bytes, *, connections: int, seconds: float) -> dict:
                 if not chunk:  # the server ended the connection: a new one
                     selector.unregister(key.fileobj)
                     key.fileobj.close()
-                    _connect(selector, address, request)
+                    _connect(selector, address, request, sent)
                     continue
                 received += chunk
                 if _is_whole(received):
+                    now = time.perf_counter()
+                    took.append(now - sent[key.fd])
                     if received.startswith(b"HTTP/1.1 200"):
                         answers += 1
                     else:
                         others += 1
                     received.clear()
+                    sent[key.fd] = now
                     key.fileobj.sendall(request)
         elapsed = time.perf_counter() - started
         for key in list(selector.get_map().values()):
             key.fileobj.close()
-    return {"answers": answers, "others": others, "per_second": answers / elapsed}
+    took.sort()
+    return {
+        "answers": answers,
+        "others": others,
+        "per_second": answers / elapsed,
+        "p50_ms": took[len(took) // 2] * 1000,
+        "p99_ms": took[len(took) * 99 // 100] * 1000,
+    }
 
 
-def _connect(selector: selectors.BaseSelector, address: tuple, request: bytes) -> None:
+def _connect(
+    selector: selectors.BaseSelector,
+    address: tuple,
+    request: bytes,
+    sent: dict[int, float],
+) -> None:
     connection = socket.create_connection(address, timeout=_PATIENCE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     selector.register(connection, selectors.EVENT_READ, bytearray())
+    sent[connection.fileno()] = time.perf_counter()
     connection.sendall(request)
 
 
