@@ -88,8 +88,8 @@ def test_a_folder_that_changes_while_it_is_loaded_is_never_found(
     folder = shutil.copytree(rain_model, tmp_path / "rain")
     load = source.load_model
 
-    def load_and_change(path):
-        model = load(path)
+    def load_and_change(path, **engine):
+        model = load(path, **engine)
         (folder / "model.skops").write_bytes(b"half of the next")
         return model
 
