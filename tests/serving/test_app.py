@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import time
 import uuid
+from collections import Counter
 
 import pytest
 
@@ -13,7 +14,7 @@ from companion.serving import ServerConfig, create_app
 from companion.serving.http.problems import PROBLEM_TYPES
 from companion.serving.models.routing import SingleModel
 from companion.serving.models.source import ModelSource
-from companion.store import ship
+from companion.store import read_rollups, ship
 
 ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
 
@@ -384,6 +385,31 @@ def test_a_refused_request_is_in_the_log_without_what_was_sent(
     assert row[:4] == (answer.headers["X-Request-ID"], status, kind, reason)
     assert row[4:6] == ("rain", "3")
     assert row[6] >= 0
+
+
+def test_inputs_are_counted_by_the_bins_of_the_model_s_profile(
+    rain_model, tmp_path, store
+):
+    """From the notes of the folder to the counts per minute in the database."""
+    import yaml
+
+    folder = shutil.copytree(rain_model, tmp_path / "profiled")
+    conf = yaml.safe_load((folder / "MLmodel").read_text())
+    bins = {"kind": "number", "edges": [0.0, 2.0, 4.0], "counts": {}}
+    conf["metadata"]["companion"]["profile"] = {"rain_mm": bins}
+    (folder / "MLmodel").write_text(yaml.safe_dump(conf))
+    client = create_app(ServerConfig(model=folder, store=store)).test_client()
+
+    for rain_mm in (0.5, 2.5, 3.0):
+        client.post("/predict", json={"rows": [ROW | {"rain_mm": rain_mm}]})
+    ship(store)
+
+    found = read_rollups(store, metrics=["input"])
+    counts = Counter()
+    for one in found:
+        counts[one.bin] += one.n
+    assert sorted(counts.values()) == [1, 2]
+    assert {one.field for one in found} == {"rain_mm"}
 
 
 def test_invocations_leaves_out_unknown_columns_and_says_so_once(client, caplog):

@@ -33,9 +33,14 @@ class Behind:
 def note_offsets(folder: Path, offsets: Mapping[str, int]) -> None:
     """Note how far each file of a journal is in the database, in bytes.
 
-    A note that cannot be written is left out: it is only a number to look at.
+    Without files there is no note. One that cannot be written is left out: it is only
+    a number to look at.
     """
     note = folder / _NOTE
+    if not offsets:
+        with contextlib.suppress(OSError):
+            note.unlink(missing_ok=True)
+        return
     draft = note.with_name(f"{_NOTE}.{os.getpid()}")
     with contextlib.suppress(OSError):
         try:

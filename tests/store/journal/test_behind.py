@@ -88,7 +88,7 @@ def test_a_note_that_cannot_be_written_is_left_out(tmp_path, folder):
 def test_the_note_is_renewed_during_a_long_shipment(
     store_url, folder, predictions, monkeypatch
 ):
-    """Of 1,200 records a transaction takes 500."""
+    """Of 2,400 records a transaction takes 1,000."""
     monkeypatch.setattr("companion.store.shipping.following._NOTE_PAUSE_S", 0.0)
     seen = []
     ship_batch = Shipper._ship_batch
@@ -100,7 +100,7 @@ def test_the_note_is_renewed_during_a_long_shipment(
 
     monkeypatch.setattr(Shipper, "_ship_batch", look)
     journal = Journal(folder)
-    journal.append(predictions(1200))
+    journal.append(predictions(2400))
     (file,) = folder.glob("*.jsonl")
 
     shipper_at_rest(store_url, folder)
