@@ -28,6 +28,8 @@ SLOW = (
     "serving/run/",
     "serving/test_any_body.py",
     "serving/test_mlflow_compatibility.py",
+    "store/shipping/test_backlog.py",
+    "store/shipping/test_faults.py",
     "store/shipping/test_killed.py",
     "store/shipping/test_recount.py",
     "test_wheel.py",

@@ -1,4 +1,7 @@
-from collections.abc import Callable
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +11,36 @@ import pytest
 from companion.store import Prediction
 
 NOON = datetime(2014, 6, 1, 12, tzinfo=UTC)
+
+
+class SmallDisk:
+    """A disk of a few megabytes, on which nothing else lies."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def resize(self, *, megabytes: int) -> None:
+        """Make room, as an operator does."""
+        options = f"remount,size={megabytes}m"
+        subprocess.run(["mount", "-o", options, str(self.path)], check=True)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[SmallDisk]:
+    """A disk of 14 MB; PostgreSQL needs 8 of them for an empty database."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root may mount a small disk")
+    # Not in pytest's folder, which only its owner may enter.
+    path = Path(tempfile.mkdtemp(prefix="companion-disk-"))
+    path.chmod(0o755)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=14m,mode=755", "tmpfs", str(path)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        path.rmdir()
+        pytest.skip(f"a small disk cannot be mounted here: {done.stderr.strip()}")
+    yield SmallDisk(path)
+    subprocess.run(["umount", "--lazy", str(path)], check=True)
+    path.rmdir()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Connections and transactions for SQLite and PostgreSQL, with readable errors."""
 
 import importlib
+import os
 import sqlite3
 import time
 import weakref
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Engine,
+    Pool,
     QueuePool,
     Table,
     create_engine,
@@ -72,6 +74,7 @@ class Database:
         else:
             self._engine = _postgresql_engine(self._url)
         self._writer = self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        _databases.add(self)
         # Closes the connections of an object dropped without close(). Not at exit: a
         # forked child must leave the parent's SQLite connection alone.
         weakref.finalize(self, self._engine.dispose).atexit = False
@@ -164,6 +167,13 @@ class Database:
             cause = err.orig if isinstance(err, DBAPIError) else err
             raise StoreError(self._message(cause)) from err
 
+    def _leave_to_parent(self) -> None:
+        """Start afresh after a fork: the connections are the parent's."""
+        # Kept, for to close an SQLite connection that was opened before the fork is
+        # as harmful as to use it. https://www.sqlite.org/howtocorrupt.html, 2.6
+        _pools_of_parents.append(self._engine.pool)
+        self._engine.dispose(close=False)
+
     def _message(self, cause: BaseException | None) -> str:
         """Return what is wrong, without the statement: it holds people's data."""
         file = self._url.database
@@ -176,6 +186,19 @@ class Database:
             if not self.is_sqlite:
                 reason += ". Check that the server runs and that the address is right"
         return f"The log {self.name} cannot be used: {reason}."
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_pools_of_parents: list[Pool] = []
+
+
+def _leave_to_parents() -> None:
+    for one in list(_databases):
+        one._leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parents)
 
 
 def insert_for(connection: Connection, table: Table) -> Any:
