@@ -50,6 +50,17 @@ def test_a_copy_of_a_chain_records_into_the_same_journal(tmp_path, store, duplic
     assert twin.config["callbacks"][0] is not recorder
 
 
+def test_calls_are_logged_in_postgresql_as_well(new_database):
+    with Recorder(new_database) as recorder:
+        fake("Yes. ☂").invoke("Rain?\0", config={"callbacks": [recorder]})
+
+    ship(new_database)
+
+    [call] = read_calls(new_database)
+    assert call.prompt[0]["content"] == "Rain?␀"
+    assert (call.completion, call.outcome) == ("Yes. ☂", "ok")
+
+
 def test_threads_share_a_recorder(recorder, recorded):
     """Each call keeps its own question, answer and chunks."""
 

@@ -16,8 +16,9 @@ from companion.system import free_port
 
 CONNECTIONS = 8
 # Who dies: the whole group and the shipper too, the group, the arbiter alone,
-# the worker alone.
-ROUNDS = ["everything"] * 6 + ["group"] * 4 + ["arbiter"] * 4 + ["worker"] * 6
+# the worker alone; or the arbiter is told to end.
+ROUNDS = ["everything"] * 5 + ["group"] * 4 + ["arbiter"] * 4 + ["worker"] * 4
+ROUNDS += ["SIGTERM"] * 3
 BODY = json.dumps({"rows": [{"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}] * 2})
 
 # Starts `companion serve` anew for each line it reads. A fork that has the
@@ -151,8 +152,8 @@ def kill(arbiter, who, processes):
         return
     if who == "everything":
         os.kill(processes.shipper(arbiter), signal.SIGKILL)
-    if who == "arbiter":
-        os.kill(arbiter, signal.SIGKILL)
+    if who in ("arbiter", "SIGTERM"):
+        os.kill(arbiter, signal.SIGKILL if who == "arbiter" else signal.SIGTERM)
     else:
         os.killpg(arbiter, signal.SIGKILL)
     processes.wait_until_gone()  # the workers of a dead arbiter hold the port
