@@ -93,9 +93,10 @@ def _items(name: str, value: object) -> Iterable[tuple[object, Any]]:
         raise SettingError(
             f"{name} must be a JSON value, got {type(value).__name__} {value!r:.80}"
         )
-    for key in value:
-        if not isinstance(key, str):
-            raise SettingError(f"{name} has the key {key!r:.80}, which is not text")
+    if set(map(type, value)) != {str}:  # one look at all keys: most are plain text
+        for key in value:
+            if not isinstance(key, str):
+                raise SettingError(f"{name} has the key {key!r:.80}, which is not text")
     return value.items()
 
 
@@ -164,17 +165,20 @@ class Record:
         created_at = row["created_at"]
         if not isinstance(created_at, str):
             raise SettingError(f"created_at must be text, got {created_at!r:.80}")
-        values = dict(row)
-        extra = {name: values.pop(name) for name in row.keys() - names.keys()}
-        values["created_at"] = read_time(created_at)
+        values = {**row, "created_at": read_time(created_at)}
+        extra = {}
+        if not row.keys() <= names.keys():
+            extra = {name: values.pop(name) for name in row if name not in names}
         return kind(**values, extra=extra or None)  # type: ignore[no-any-return]
 
     def _check_shared(self) -> None:
         check_text("id", self.id)
         check_time("created_at", self.created_at)
-        if not isinstance(self.extra, dict | None):
+        if self.extra is None:
+            return
+        if not isinstance(self.extra, dict):
             raise SettingError(f"extra must be a dict or None, got {self.extra!r:.80}")
-        check_json("extra", self.extra or {})
+        check_json("extra", self.extra)
 
     def _keep_duration(self, name: str) -> None:
         duration = getattr(self, name)

@@ -30,7 +30,7 @@ record that comes before any has no inputs counted. A label, column, problem or 
 is cut after 200 bytes.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -90,51 +90,56 @@ class Cell(NamedTuple):
 
 # Columns, each with the field that keeps its counts and what names a value's bin.
 Binning = Sequence[tuple[str, str, Callable[[object], str]]]
-# Name and version of a model -> the bins of its inputs.
-Profiles = Mapping[tuple[str, str], Binning]
+# Name and version.
+Model = tuple[str, str]
+# Model -> the bins of its inputs.
+Profiles = Mapping[Model, Binning]
 
 
 # How many records are in each cell, and the sum of their numbers.
 Counts = dict[Cell, tuple[int, float]]
 
 
-class _Tally(dict[tuple[str, str, str], list[Any]]):
+class _Tally(dict[tuple[str, str, str], tuple[int, float]]):
     """The counts of one minute and model: by metric, field and bin."""
 
-    def add(self, metric: str, field: str, bin_: str, number: float = 0.0) -> None:
-        """Count one record."""
-        key = (metric, field, bin_)
-        if key not in self:
-            self[key] = [0, 0.0]
-        sums = self[key]
-        sums[0] += 1
-        if -_MAX_SUMMED < number < _MAX_SUMMED:
-            sums[1] += number
+    def add(self, metric: str, field: str, bins: Iterable[str]) -> None:
+        """Count a record in each of these bins."""
+        for bin_, n in Counter(bins).items():
+            # Two columns may have one field, since names are cut.
+            before, total = self.get((metric, field, bin_), (0, 0.0))
+            self[metric, field, bin_] = (before + n, total)
 
-    def add_number(self, metric: str, number: float | None) -> None:
-        """Count one number in its bin, if it is known."""
-        if number is not None:
-            self.add(metric, "", bin_of(number), number)
+    def add_numbers(self, metric: str, numbers: Iterable[float | None]) -> None:
+        """Count numbers in their bins; None is no number."""
+        by_bin: dict[str, list[float]] = defaultdict(list)
+        for number in numbers:
+            if number is not None:
+                by_bin[bin_of(number)].append(number)
+        for bin_, group in by_bin.items():
+            self[metric, "", bin_] = (len(group), _sum(group))
 
 
 def count_records(records: Iterable[Record], profiles: Profiles) -> Counts:
     """Count records; inputs of models that have no profile are left out."""
-    tallies: dict[tuple[datetime, str, str], _Tally] = defaultdict(_Tally)
+    groups: dict[tuple[type, datetime, Model], list[Any]] = defaultdict(list)
     for record in records:
-        minute = record.created_at.replace(second=0, microsecond=0)
-        if isinstance(record, Prediction):
-            model = (record.model_name, record.model_version)
-            _count_prediction(tallies[minute, *model], record, profiles.get(model, ()))
-        elif isinstance(record, FailedRequest):
-            model = (record.model_name or "", record.model_version or "")
-            _count_failed(tallies[minute, *model], record)
-        elif isinstance(record, LLMCall):
-            _count_call(tallies[minute, record.model, ""], record)
-    return {
-        Cell(metric, minute, name, version, field, bin_): (n, total)
-        for (minute, name, version), tally in tallies.items()
-        for (metric, field, bin_), (n, total) in tally.items()
-    }
+        if type(record) in _COUNTERS:
+            minute = record.created_at.replace(second=0, microsecond=0)
+            groups[type(record), minute, _model_of(record)].append(record)
+    counts: Counts = {}
+    for (kind, minute, model), group in groups.items():
+        tally = _Tally()
+        _COUNTERS[kind](tally, group, profiles.get(model, ()))
+        for (metric, field, bin_), sums in tally.items():
+            counts[Cell(metric, minute, *model, field, bin_)] = sums
+    return counts
+
+
+def _model_of(record: Any) -> Model:
+    if isinstance(record, LLMCall):
+        return record.model, ""
+    return record.model_name or "", record.model_version or ""
 
 
 def make_binning(profile: Mapping[str, ColumnProfile]) -> Binning:
@@ -149,18 +154,21 @@ def key_text(text: str) -> str:
     return replace_non_text(text).encode()[:_MAX_BYTES].decode(errors="ignore")
 
 
-def _count_prediction(tally: _Tally, record: Prediction, binning: Binning) -> None:
-    tally.add("predictions", "", "")
-    if _is_first_row(record):
-        # The rows of a request share its latency, which is counted once.
-        tally.add("requests", "", "")
-        tally.add_number("latency_ms", record.latency_ms)
-    tally.add_number("value", record.value)
-    tally.add_number("score", record.score)
-    if record.label is not None:
-        tally.add("label", "", key_text(record.label))
+def _count_predictions(
+    tally: _Tally, group: Sequence[Prediction], binning: Binning
+) -> None:
+    tally.add("predictions", "", [""] * len(group))
+    # The rows of a request share its latency, which is counted once.
+    requests = [one for one in group if _is_first_row(one)]
+    tally.add("requests", "", [""] * len(requests))
+    tally.add_numbers("latency_ms", [one.latency_ms for one in requests])
+    tally.add_numbers("value", [one.value for one in group])
+    tally.add_numbers("score", [one.score for one in group])
+    labels = [one.label for one in group if one.label is not None]
+    tally.add("label", "", map(key_text, labels))
     for column, field, bin_of_input in binning:
-        tally.add("input", field, bin_of_input(record.inputs.get(column)))
+        values = [one.inputs.get(column) for one in group]
+        tally.add("input", field, map(bin_of_input, values))
 
 
 def _is_first_row(record: Prediction) -> bool:
@@ -171,15 +179,32 @@ def _is_first_row(record: Prediction) -> bool:
     return record.id in (record.request_id, f"{record.request_id}-0")
 
 
-def _count_failed(tally: _Tally, record: FailedRequest) -> None:
-    metric = "refusals" if record.status < 500 else "errors"
-    tally.add(metric, key_text(record.problem), key_text(record.reason or ""))
+def _count_failed(
+    tally: _Tally, group: Sequence[FailedRequest], binning: Binning
+) -> None:
+    del binning  # nothing of a failed request's rows is kept
+    for one in group:
+        metric = "refusals" if one.status < 500 else "errors"
+        tally.add(metric, key_text(one.problem), [key_text(one.reason or "")])
 
 
-def _count_call(tally: _Tally, record: LLMCall) -> None:
-    tally.add("calls", "", record.outcome)
-    tally.add_number("call_latency_ms", record.latency_ms)
-    tally.add_number("first_token_ms", record.first_token_ms)
+def _count_calls(tally: _Tally, group: Sequence[LLMCall], binning: Binning) -> None:
+    del binning  # a language model has no columns
+    tally.add("calls", "", [one.outcome for one in group])
+    tally.add_numbers("call_latency_ms", [one.latency_ms for one in group])
+    tally.add_numbers("first_token_ms", [one.first_token_ms for one in group])
     for metric in ("input_tokens", "cached_tokens", "output_tokens"):
-        if (tokens := getattr(record, metric)) is not None:
-            tally.add(metric, "", "", tokens)
+        known = [n for one in group if (n := getattr(one, metric)) is not None]
+        if known:
+            tally[metric, "", ""] = (len(known), _sum(known))
+
+
+def _sum(numbers: Iterable[float]) -> float:
+    return float(sum(n for n in numbers if -_MAX_SUMMED < n < _MAX_SUMMED))
+
+
+_COUNTERS: Mapping[type, Callable[[_Tally, Sequence[Any], Binning], None]] = {
+    Prediction: _count_predictions,
+    FailedRequest: _count_failed,
+    LLMCall: _count_calls,
+}

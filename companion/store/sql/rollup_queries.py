@@ -110,6 +110,22 @@ def read_rollups(
         If an argument cannot be used.
     StoreError
         If there is no log there, or it cannot be read.
+
+    Notes
+    -----
+    Bins of numbers (latencies in milliseconds, values, scores) are the same for all
+    models: a power of ten is cut at 1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6,
+    7, 8 and 9, from 0.000001 to 1,000,000,000,000 on both sides of zero. A bin is
+    named by its edge towards zero: ``0.25`` holds 0.25 up to 0.3, ``-3`` holds -3
+    down to -3.5, ``0`` what is nearer to zero than all edges.
+
+    Bins of inputs are those of the training profile that was the newest when the
+    record came in: the number of a bin, or ``below``, ``above``, ``missing``,
+    ``other``. Records that came in before there was one are not counted there.
+
+    Of one model and minute 50 labels are counted one by one; the rest is in the bin
+    of the empty text. ``requests`` and ``latency_ms`` count a request of several rows
+    once: by its first row, whose id is the request's, or adds ``-0`` to it.
     """
     if unknown := set(metrics) - set(METRICS):
         raise SettingError(
