@@ -18,7 +18,7 @@
     │   ├── NoLogError        there is no log yet where one is to be read
     │   └── JournalError      the local journal cannot be read or written
     ├── ExportError           an export of the log cannot be written
-    ├── PortInUseError        another program listens on the port
+    ├── PortInUseError        another program listens on the port or Unix socket
     └── StartError            a program in the background did not start
 
 Each message is a sentence for the person at the keyboard: what was given, what
@@ -174,7 +174,7 @@ class ExportError(CompanionError, OSError):
 
 
 class PortInUseError(CompanionError, OSError):
-    """Another program listens on the port."""
+    """Another program listens on the port or the Unix socket."""
 
 
 class StartError(CompanionError, RuntimeError):

@@ -59,6 +59,17 @@ _ALL = (
         "needs `COMPANION_TOKEN`, or `--no-auth`.",
     ),
     Setting("port", "8000", "Port that the model server listens on."),
+    Setting(
+        "unix-socket",
+        None,
+        "Unix socket that the model server listens on, in place of host and port.",
+    ),
+    Setting(
+        "keep-alive",
+        "15",
+        "Seconds that the model server keeps a connection open for a further request. "
+        "Give more than the proxy in front of it keeps.",
+    ),
     Setting("workers", "1", "Number of worker processes of the model server."),
     Setting("threads", "4", "Number of threads that answer in each worker."),
     Setting(

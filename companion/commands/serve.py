@@ -29,6 +29,10 @@ class _Origin(click.ParamType[str]):
 @click.argument("model", type=click.Path(path_type=Path))
 @setting_option("host")
 @setting_option("port", type=click.IntRange(0, 65535))
+@setting_option(
+    "unix-socket", type=click.Path(dir_okay=False, path_type=Path), metavar="PATH"
+)
+@setting_option("keep-alive", type=click.IntRange(min=1), metavar="SECONDS")
 @click.option(
     "--no-auth", is_flag=True, help="Listen without a token where others can ask."
 )

@@ -17,7 +17,7 @@ ENGINES = ("auto", "native", "onnx")
 
 _CONCURRENT_PER_THREAD = 16
 _AT_LEAST_ONE = (
-    *("workers", "threads", "max_concurrent", "request_timeout"),
+    *("keep_alive", "workers", "threads", "max_concurrent", "request_timeout"),
     *("max_rows", "max_body_bytes", "max_header_bytes"),
 )
 
@@ -70,6 +70,10 @@ class ServerConfig:
         Address to listen on.
     port : int
         Port to listen on; 0 takes one that is free.
+    unix_socket : str, Path or None
+        Unix socket to listen on, in place of host and port.
+    keep_alive : int
+        Seconds that a connection stays open for a further request.
     token : str or None
         Secret that clients must send; None: everyone may ask.
     no_auth : bool
@@ -119,6 +123,10 @@ class ServerConfig:
     model: str | Path
     host: str = field(default_factory=_text("host"))
     port: int = field(default_factory=_number("port"))
+    unix_socket: str | Path | None = field(
+        default_factory=lambda: resolve_setting("unix-socket")
+    )
+    keep_alive: int = field(default_factory=_number("keep-alive"))
     token: str | None = field(
         default_factory=lambda: resolve_setting("token"), repr=False
     )

@@ -1,14 +1,19 @@
-"""Finds and takes TCP ports of this machine."""
+"""Finds and takes TCP ports and Unix sockets of this machine."""
 
 import errno
+import os
 import socket
+import stat
 import sys
+from pathlib import Path
 
 from companion.errors import PortInUseError, SettingError
 
-__all__ = ["free_port", "take_port"]
+__all__ = ["free_port", "remove_dead_socket", "take_port", "take_unix_socket"]
 
 _BACKLOG = 512
+# The user who starts the server and its group may connect, such as that of a proxy.
+_UMASK = 0o117
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -67,3 +72,67 @@ def take_port(host: str, port: int) -> socket.socket:
             "a port above 1023 and an address of this machine."
         ) from err
     return listener
+
+
+def take_unix_socket(path: str | Path) -> socket.socket:
+    """Take a Unix socket, so that no other program can have it.
+
+    The socket listens; its file is made, for this user and group. A file that a program
+    left there when it was killed is replaced. Raises PortInUseError if another program
+    listens there, and SettingError if there can be no socket.
+    """
+    path = Path(path).absolute()
+    if sys.platform == "win32":
+        raise SettingError("Windows has no Unix sockets. Use --host and --port.")
+    try:
+        remove_dead_socket(path)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        umask = os.umask(_UMASK)
+        try:
+            listener.bind(str(path))
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        finally:
+            os.umask(umask)
+    except PortInUseError:
+        raise
+    except OSError as err:
+        if err.errno == errno.EADDRINUSE:
+            raise _socket_in_use(path) from err
+        raise SettingError(
+            f"There can be no Unix socket {path}: {err.strerror or err}. Give a path "
+            "of at most 100 characters in a folder that you may write."
+        ) from err
+    return listener
+
+
+def remove_dead_socket(path: Path) -> None:
+    """Delete a Unix socket that no program listens on; nothing may be there.
+
+    Raises PortInUseError if a program listens on it, SettingError if the file is no
+    socket, and OSError if it cannot be told or deleted.
+    """
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise SettingError(
+                f"{path} is no socket and is left as it is. Give another path."
+            )
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.setblocking(False)  # a full queue is a program too
+            probe.connect(str(path))
+    except FileNotFoundError:
+        return
+    except ConnectionRefusedError:
+        path.unlink(missing_ok=True)
+        return
+    except BlockingIOError:
+        pass
+    raise _socket_in_use(path)
+
+
+def _socket_in_use(path: Path) -> PortInUseError:
+    return PortInUseError(
+        f"Another program listens on {path}. Stop it, or choose another path."
+    )

@@ -23,6 +23,7 @@ def test_what_is_not_given_is_the_default_of_its_setting():
     config = ServerConfig(model="m")
 
     assert (config.host, config.port) == ("127.0.0.1", 8000)
+    assert (config.unix_socket, config.keep_alive) == (None, 15)
     assert (config.workers, config.threads) == (1, 4)
     assert (config.max_rows, config.max_body_bytes) == (1000, 1024 * 1024)
     assert (config.store, config.journal) == ("sqlite:///companion.db", None)
@@ -47,6 +48,7 @@ def test_what_is_given_wins_over_the_environment_and_that_over_the_default(envir
         {"max_body_bytes": 0},
         {"port": 70000},
         {"workers": 0},
+        {"keep_alive": 0},
         {"threads": -1},
         {"max_concurrent": 0},
         {"request_timeout": 0},

@@ -87,6 +87,13 @@ class RollingArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         """Refuse; gunicorn would run our command line again, which takes the port."""
         self.log.warning("SIGUSR2 is not supported; start a new server instead.")
 
+    def stop(self, graceful: bool = True) -> None:
+        """End all workers."""
+        # gunicorn would delete the file of a Unix socket, which is not its own, and
+        # end without its workers if somebody else has deleted it.
+        self.systemd = True
+        super().stop(graceful)
+
     def prepare(self, worker: Any) -> None:
         """Tell a worker what to do before it is forked; gunicorn's `pre_fork`."""
         slot = None

@@ -33,7 +33,6 @@ from companion.serving.run.worker import QuietLogger, Worker
 
 __all__ = ["serve_with_gunicorn"]
 
-_KEEP_ALIVE_S = 15
 _GRACEFUL_S = 30
 # A worker that hangs for this long is replaced; loading a large model must not
 # count as hanging.
@@ -113,7 +112,7 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
             "workers": config.workers,
             "worker_class": Worker,
             "threads": config.threads,
-            "keepalive": _KEEP_ALIVE_S,
+            "keepalive": config.keep_alive,
             "graceful_timeout": _GRACEFUL_S,
             "timeout": _TIMEOUT_S,
             "loglevel": "warning",

@@ -4,8 +4,12 @@ Everything that can be wrong before the first request is said before anything
 starts: the folder, the port, the address of the store and what it needs.
 """
 
+import contextlib
 import logging
+import os
+import socket
 import sys
+from pathlib import Path
 
 from companion.errors import SettingError
 from companion.serving.config import ServerConfig
@@ -15,7 +19,7 @@ from companion.serving.run.shipper import ShipperProcess
 from companion.store.sql.address import parse_store_url, public_name
 from companion.store.sql.database import Database
 from companion.system.extras import require_libraries
-from companion.system.ports import take_port
+from companion.system.ports import remove_dead_socket, take_port, take_unix_socket
 
 __all__ = ["serve"]
 
@@ -24,7 +28,7 @@ def serve(config: ServerConfig) -> None:
     """Serve a model until the process is told to end.
 
     Raises MissingExtraError if libraries are missing, ModelError if the model cannot be
-    served, PortInUseError if another program listens on the port, SettingError if an
+    served, PortInUseError if another program listens there, SettingError if an
     address or another value cannot be used, or others could reach the server without a
     token, and StoreError if the folder of the SQLite file is missing.
     """
@@ -33,35 +37,55 @@ def serve(config: ServerConfig) -> None:
     Database(config.store).close()  # connects nowhere, but says what is missing
     runner = "waitress" if sys.platform == "win32" else "gunicorn"
     require_libraries("`companion serve`", runner, extra="serving")
-    listener = take_port(config.host, config.port)
+    listener = _listen(config)
     try:
         check_access(listener, token=config.token, no_auth=config.no_auth)
     except SettingError:
         listener.close()
         raise
     shipper = ShipperProcess(config.store, journal)
-    greeting = _greeting(config, folder, listener.getsockname()[1])
+    greeting = _greeting(config, folder, listener)
     logging.basicConfig(
         level=logging.WARNING, format="[%(asctime)s] [%(levelname)s] %(message)s"
     )
-    if sys.platform == "win32":
-        from companion.serving.run.waitress import serve_with_waitress
+    server = os.getpid()  # a worker is a fork and comes by below as well
+    try:
+        if sys.platform == "win32":
+            from companion.serving.run.waitress import serve_with_waitress
 
-        serve_with_waitress(config, listener, shipper, greeting)
+            serve_with_waitress(config, listener, shipper, greeting)
+        else:
+            from companion.serving.run.gunicorn import serve_with_gunicorn
+
+            serve_with_gunicorn(config, folder, listener, shipper, greeting)
+    finally:
+        if config.unix_socket is not None and os.getpid() == server:
+            with contextlib.suppress(OSError, SettingError):
+                remove_dead_socket(Path(config.unix_socket).absolute())
+
+
+def _listen(config: ServerConfig) -> socket.socket:
+    if config.unix_socket is None:
+        return take_port(config.host, config.port)
+    return take_unix_socket(config.unix_socket)
+
+
+def _greeting(
+    config: ServerConfig, folder: ModelFolder, listener: socket.socket
+) -> str:
+    if config.unix_socket is None:
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        where = f"http://{host}:{listener.getsockname()[1]}"
+        page = f"{where}/openapi.json"
     else:
-        from companion.serving.run.gunicorn import serve_with_gunicorn
-
-        serve_with_gunicorn(config, folder, listener, shipper, greeting)
-
-
-def _greeting(config: ServerConfig, folder: ModelFolder, port: int) -> str:
-    host = f"[{config.host}]" if ":" in config.host else config.host
+        where = f"the Unix socket {listener.getsockname()}"
+        page = f"curl --unix-socket {config.unix_socket} http://localhost/openapi.json"
     note = "  clients must send  the token of COMPANION_TOKEN\n"
     return (
         f"Serving {folder.name}, version {folder.version}, "
-        f"on http://{host}:{port}\n"
+        f"on {where}\n"
         f"  predictions go to  {public_name(parse_store_url(config.store))}\n"
-        f"  rows and answers   http://{host}:{port}/openapi.json\n"
+        f"  rows and answers   {page}\n"
         f"{'' if config.token is None else note}"
         "  stop with          Ctrl-C"
     )

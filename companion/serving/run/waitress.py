@@ -43,6 +43,7 @@ def serve_with_waitress(
             app,
             sockets=[listener],
             threads=config.threads,
+            channel_timeout=config.keep_alive,
             max_request_header_size=config.max_header_bytes * _HEADERS,
             _quiet=True,
         )
