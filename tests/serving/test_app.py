@@ -499,7 +499,9 @@ def test_a_router_may_send_each_request_to_another_model(two_models, tmp_path, s
     assert [body["request_id"] for body in bodies] == router.asked
     by_request = {r["request_id"]: r["model_version"] for r in logged(tmp_path, store)}
     assert [by_request[request_id] for request_id in router.asked] == ["4", "3"]
-    assert client.get("/version").json["model"]["version"] == "3"
+    version = client.get("/version").json
+    assert version["model"]["version"] == "3"
+    assert [model["version"] for model in version["models"]] == ["3", "4"]
 
 
 def test_a_server_of_two_models_is_ready_when_both_are(two_models):

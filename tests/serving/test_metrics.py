@@ -175,7 +175,7 @@ def test_the_page_says_what_is_true_now(client):
     assert values(client, "companion_requests_in_progress") == {(): 1}  # this one
     (info,) = families(client)["companion_model_info"].samples
     assert (info.name, info.value) == ("companion_model_info", 1)
-    assert info.labels == {"model": "rain", "version": "3"}
+    assert info.labels == {"model": "rain", "version": "3", "engine": "native"}
 
 
 def test_two_applications_of_one_process_count_apart(make_client):

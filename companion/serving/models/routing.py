@@ -1,12 +1,15 @@
 """Which model answers a request."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from companion.errors import CompanionError
 from companion.serving.config import ServerConfig
+from companion.serving.models.engine import Model
 from companion.serving.models.source import ModelPlace, ModelSource, resolve_model
 
-__all__ = ["Router", "SingleModel", "make_router"]
+__all__ = ["Router", "SingleModel", "loaded_models", "make_router"]
 
 
 class Router(Protocol):
@@ -36,6 +39,13 @@ class SingleModel:
     def choose(self, request_id: str) -> ModelSource:  # noqa: ARG002 - the protocol's
         """Return the one model, whatever the request."""
         return self.sources[0]
+
+
+def loaded_models(router: Router) -> Iterator[Model]:
+    """Go through the models of a router that can answer now, the first one first."""
+    for source in router.sources:
+        with contextlib.suppress(CompanionError):  # /health/ready says why
+            yield source.get()
 
 
 def make_router(config: ServerConfig, place: ModelPlace | None = None) -> Router:

@@ -10,7 +10,8 @@ from companion import __version__
 from companion.errors import CompanionError, RefusedError
 from companion.serving.http.responses import current_exchange, reply, reply_json
 from companion.serving.log import PredictionLog
-from companion.serving.models.routing import Router
+from companion.serving.models.engine import Model
+from companion.serving.models.routing import Router, loaded_models
 from companion.serving.reloads import read_reloads
 
 __all__ = ["health_views"]
@@ -34,9 +35,9 @@ def health_views(router: Router, log: PredictionLog, shared: Path | None) -> Blu
         reasons = []
         for source in router.sources:
             try:
-                source.get().try_example()
-            except Exception as err:  # noqa: BLE001 - whatever it raises, it is not ready
-                reasons.append(_reason(err))
+                reasons += _complaints(source.get())
+            except CompanionError as err:
+                reasons.append(str(err))
         try:
             log.probe()
         except CompanionError as err:
@@ -67,6 +68,10 @@ def health_views(router: Router, log: PredictionLog, shared: Path | None) -> Blu
             "python": platform.python_version(),
             "model": model.describe(),
             "engine": model.engine.describe(),
+            "models": [
+                one.describe() | {"engine": one.engine.describe()}
+                for one in loaded_models(router)
+            ],
         }
         return reply_json(content)
 
@@ -94,8 +99,15 @@ def _behind(log: PredictionLog) -> dict[str, Any] | None:
     return {"bytes": behind.bytes, "seconds": round(behind.seconds, 3)}
 
 
-def _reason(err: Exception) -> str:
-    # A refusal may repeat a value of the example.
-    if isinstance(err, CompanionError) and not isinstance(err, RefusedError):
-        return str(err)
-    return f"The model does not answer its own example: {type(err).__name__}."
+def _complaints(model: Model) -> list[str]:
+    """Try a model on its example; list why it fails, if it does."""
+    try:
+        model.try_example()
+    except Exception as err:  # noqa: BLE001 - whatever it raises, it is not ready
+        # A refusal may repeat a value of the example.
+        if isinstance(err, CompanionError) and not isinstance(err, RefusedError):
+            return [str(err)]
+        name = f"{model.folder.name}, version {model.folder.version},"
+        reason = f"The model {name} does not answer its own example"
+        return [f"{reason}: {type(err).__name__}."]
+    return []

@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from companion.errors import CompanionError
 from companion.serving.log import PredictionLog
 from companion.serving.metrics import ServerMetrics
-from companion.serving.models.routing import Router
+from companion.serving.models.routing import Router, loaded_models
 from companion.serving.reloads import read_reloads
 
 __all__ = ["metrics_views"]
@@ -66,12 +66,13 @@ class _Now:
         models = InfoMetricFamily(
             "companion_model", "A model that answers; the value is always 1.", labels=()
         )
-        for source in self._router.sources:
-            try:
-                folder = source.get().folder
-            except CompanionError:
-                continue
-            models.add_metric([], {"model": folder.name, "version": folder.version})
+        for model in loaded_models(self._router):
+            labels = {
+                "model": model.folder.name,
+                "version": model.folder.version,
+                "engine": model.engine.name,
+            }
+            models.add_metric([], labels)
         return models
 
     def _reloads(self) -> Metric:

@@ -176,9 +176,21 @@ def _schemas(
         "InvocationAnswer": {},
         "Health": {
             "type": "object",
-            "properties": {"reasons": _array(_TEXT)},
+            "properties": {
+                "live": {"type": "boolean"},
+                "ready": {"type": "boolean"},
+                "reasons": _array(_TEXT),
+                "lost_predictions": {"type": "integer"},
+                "log_behind": _nullable(bytes="integer", seconds="number"),
+                "reload_failed": _nullable(at="string", reason="string"),
+            },
         },
-        "Version": _record(companion=_TEXT, python=_TEXT, model={"type": "object"}),
+        "Version": _record(
+            companion=_TEXT,
+            python=_TEXT,
+            model={"type": "object"},
+            models=_array({"type": "object"}),
+        ),
         "Problem": _problem_schema(),
     }
 
@@ -226,6 +238,11 @@ def _problem_schema() -> dict[str, Any]:
 
 def _array(items: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
+
+
+def _nullable(**types: str) -> dict[str, Any]:
+    schema = _record(**{name: {"type": kind} for name, kind in types.items()})
+    return schema | {"type": ["object", "null"]}
 
 
 def _record(**properties: object) -> dict[str, Any]:
