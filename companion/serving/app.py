@@ -12,6 +12,7 @@ from flask import Flask, Response
 
 from companion.serving.config import ServerConfig
 from companion.serving.http.access_log import AccessLog
+from companion.serving.http.direct import Direct
 from companion.serving.http.gate import Gate
 from companion.serving.http.prefix import behind_proxy, under_prefix
 from companion.serving.http.responses import reply_to_error
@@ -21,7 +22,7 @@ from companion.serving.models.routing import Router, make_router
 from companion.serving.views.health import health_views
 from companion.serving.views.metrics import metrics_views
 from companion.serving.views.openapi import openapi_views
-from companion.serving.views.predict import predict_views
+from companion.serving.views.predict import PredictAnswers, predict_views
 from companion.store import Journal
 
 __all__ = ["create_app"]
@@ -69,7 +70,8 @@ def create_app(
     )
     app = Flask("companion.serving", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
-    app.register_blueprint(predict_views(router, log, max_rows=config.max_rows))
+    answers = PredictAnswers(router, log, max_rows=config.max_rows)
+    app.register_blueprint(predict_views(answers))
     app.register_blueprint(health_views(router, log, shared))
     app.register_blueprint(
         openapi_views(
@@ -84,8 +86,13 @@ def create_app(
 
     paths = {rule.rule for rule in app.url_map.iter_rules()}
     access_log = AccessLog() if config.access_log else None
+    direct = Direct(
+        app,
+        {"/predict": answers.predict, "/invocations": answers.invocations},
+        note=metrics.count_problem,
+    )
     gate = Gate(
-        app.wsgi_app,
+        direct,
         token=config.token,
         origins=config.cors_origin,
         access_log=access_log,

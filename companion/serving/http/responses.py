@@ -30,6 +30,8 @@ from companion.serving.http.problems import (
 
 __all__ = [
     "JSON_TYPE",
+    "PROBLEM_TYPE",
+    "answer_error",
     "current_exchange",
     "find_problem",
     "log_failure",
@@ -40,6 +42,7 @@ __all__ = [
 ]
 
 JSON_TYPE = "application/json"
+PROBLEM_TYPE = "application/problem+json"
 
 _ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _SLUGS = {404: "not-found", 405: "wrong-method", 413: "body-too-large"}
@@ -73,20 +76,31 @@ def reply_to_error(
     if isinstance(err, HTTPException) and (err.code or 500) < 400:
         response = err.get_response()  # a redirect
         return Response(response.get_data(), err.code, response.headers)
-    problem, request_id = find_problem(err), current_exchange().request_id
+    problem, content = answer_error(
+        err, current_exchange().request_id, request.path, note=note
+    )
+    response = Response(content, problem.kind.status, mimetype=PROBLEM_TYPE)
+    response.headers.extend(problem.headers)
+    return response
+
+
+def answer_error(
+    err: Exception, request_id: str, path: str, *, note: Callable[[Problem], None]
+) -> tuple[Problem, bytes]:
+    """Say which problem a request to a path ends with, and write its body.
+
+    `note` is told of it; a failure of the server or of the model is logged.
+    """
+    problem = find_problem(err)
     note(problem)
     if isinstance(err, ModelFailedError):
         log_model_failure(err, request_id)
     elif problem.kind.status == 500:
         log_failure(err, request_id)
     content = problem_body(
-        problem, request_id=request_id, for_mlflow=request.path == "/invocations"
+        problem, request_id=request_id, for_mlflow=path == "/invocations"
     )
-    response = Response(
-        content, problem.kind.status, mimetype="application/problem+json"
-    )
-    response.headers.extend(problem.headers)
-    return response
+    return problem, content
 
 
 def log_model_failure(err: ModelFailedError, request_id: str) -> None:

@@ -11,7 +11,13 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from companion.serving.http.bodies import read_body, read_text, write_mlflow
+from companion.serving.http.bodies import (
+    read_body,
+    read_json,
+    read_text,
+    write_json,
+    write_mlflow,
+)
 from companion.serving.http.csv import CSV_TYPE, rows_of_csv
 from companion.serving.http.exchange import Exchange
 from companion.serving.http.formats import (
@@ -19,12 +25,7 @@ from companion.serving.http.formats import (
     rows_of_invocation,
     rows_of_prediction,
 )
-from companion.serving.http.responses import (
-    current_exchange,
-    find_problem,
-    reply,
-    reply_json,
-)
+from companion.serving.http.responses import current_exchange, find_problem, reply
 from companion.serving.log import PredictionLog
 from companion.serving.models.answers import RowAnswer
 from companion.serving.models.engine import Answer, Model
@@ -32,7 +33,9 @@ from companion.serving.models.recording import make_predictions
 from companion.serving.models.routing import Router
 from companion.store import FailedRequest, Prediction
 
-__all__ = ["predict_views"]
+__all__ = ["PredictAnswers", "predict_views"]
+
+ReadBody = Callable[[], bytes]
 
 # A client that makes up names must not fill the server's log.
 _MOST_WARNED = 1000
@@ -41,16 +44,84 @@ _MOST_NAMED = 20
 _logger = logging.getLogger(__name__)
 
 
-def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Blueprint:
-    """Make the views that answer rows, `/predict` and `/invocations`.
+class PredictAnswers:
+    """What `/predict` and `/invocations` answer to a body, apart from HTTP.
 
     The router chooses the model of each request. Each prediction is in the log before
-    its answer leaves.
+    its answer leaves, and so is a request that failed.
     """
-    views = Blueprint("predict", __name__)
-    warner = _Warner()
 
-    def answer(
+    def __init__(self, router: Router, log: PredictionLog, *, max_rows: int) -> None:
+        self._router = router
+        self._log = log
+        self._max_rows = max_rows
+        self._warner = _Warner()
+
+    def predict(self, read: ReadBody, exchange: Exchange) -> bytes:
+        """Answer the JSON body that `read` returns with JSON; see `/predict`."""
+        return self._recorded(self._predict, read, exchange)
+
+    def invocations(self, read: ReadBody, exchange: Exchange) -> bytes:
+        """Answer the JSON body that `read` returns with JSON; see `/invocations`."""
+        return self._recorded(self._invocations, read, exchange)
+
+    def invocations_csv(self, read: Callable[[], str], exchange: Exchange) -> bytes:
+        """Answer the CSV that `read` returns with JSON; see `/invocations`."""
+        return self._recorded(self._invocations_csv, read, exchange)
+
+    def _recorded(
+        self,
+        view: Callable[[Model, Callable[[], Any], Exchange], bytes],
+        read: Callable[[], Any],
+        exchange: Exchange,
+    ) -> bytes:
+        """Give a view its model, and write to the log that a request failed."""
+        started = time.perf_counter()
+        model = None
+        try:
+            model = self._router.choose(exchange.request_id).get_for_client()
+            return view(model, read, exchange)
+        except Exception as err:
+            latency_ms = (time.perf_counter() - started) * 1000.0
+            self._log.write_failure(_failed_request(err, exchange, model, latency_ms))
+            raise
+
+    def _predict(self, model: Model, read: ReadBody, exchange: Exchange) -> bytes:
+        body = read_json(read())
+        started = time.perf_counter()
+        folder = model.folder
+        given = rows_of_prediction(body, folder.contract)
+        answered, predictions = self._answer(model, given, exchange, started)
+        pairs = zip(predictions, answered.rows, strict=True)
+        content = {
+            "request_id": exchange.request_id,
+            "model": {"name": folder.name, "version": folder.version},
+            "predictions": [_item(one.id, row) for one, row in pairs],
+        }
+        return write_json(content)
+
+    def _invocations(self, model: Model, read: ReadBody, exchange: Exchange) -> bytes:
+        body = read_json(read())
+        started = time.perf_counter()
+        given = rows_of_invocation(body, model.folder.contract)
+        return self._answer_as_mlflow(model, given, exchange, started)
+
+    def _invocations_csv(
+        self, model: Model, read: Callable[[], str], exchange: Exchange
+    ) -> bytes:
+        text = read()
+        started = time.perf_counter()
+        given = GivenRows(rows_of_csv(text, model.folder.contract))
+        return self._answer_as_mlflow(model, given, exchange, started)
+
+    def _answer_as_mlflow(
+        self, model: Model, given: GivenRows, exchange: Exchange, started: float
+    ) -> bytes:
+        answered, _ = self._answer(model, given, exchange, started, drop_unknown=True)
+        return write_mlflow(answered.raw, bare=given.is_bare)
+
+    def _answer(
+        self,
         model: Model,
         given: GivenRows,
         exchange: Exchange,
@@ -58,9 +129,11 @@ def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Bluep
         *,
         drop_unknown: bool = False,
     ) -> tuple[Answer, list[Prediction]]:
-        checked = model.check(given.rows, max_rows=max_rows, drop_unknown=drop_unknown)
+        checked = model.check(
+            given.rows, max_rows=self._max_rows, drop_unknown=drop_unknown
+        )
         if checked.dropped:
-            warner.warn_of(checked.dropped)
+            self._warner.warn_of(checked.dropped)
         answered = model.answer(checked, given.params)
         predictions = make_predictions(
             model.folder,
@@ -73,56 +146,26 @@ def predict_views(router: Router, log: PredictionLog, *, max_rows: int) -> Bluep
             # The checks and the model; not the time that the client took to send.
             latency_ms=(time.perf_counter() - started) * 1000.0,
         )
-        log.write(predictions, model.folder.profile)
+        self._log.write(predictions, model.folder.profile)
         exchange.model = model.folder.name, model.folder.version
         return answered, predictions
 
-    def recorded(view: Callable[[Model, Exchange], Response]) -> Callable[[], Response]:
-        """Give a view its model, and write to the log that a request failed."""
 
-        def run() -> Response:
-            exchange = current_exchange()
-            started = time.perf_counter()
-            model = None
-            try:
-                model = router.choose(exchange.request_id).get_for_client()
-                return view(model, exchange)
-            except Exception as err:
-                latency_ms = (time.perf_counter() - started) * 1000.0
-                log.write_failure(_failed_request(err, exchange, model, latency_ms))
-                raise
+def predict_views(answers: PredictAnswers) -> Blueprint:
+    """Make the views that answer rows, `/predict` and `/invocations`."""
+    views = Blueprint("predict", __name__)
 
-        return run
+    @views.post("/predict")
+    def predict() -> Response:
+        return reply(answers.predict(read_body, current_exchange()))
 
-    def predict(model: Model, exchange: Exchange) -> Response:
-        body = read_body()
-        started = time.perf_counter()
-        given = rows_of_prediction(body, model.folder.contract)
-        answered, predictions = answer(model, given, exchange, started)
-        pairs = zip(predictions, answered.rows, strict=True)
-        content = {
-            "request_id": exchange.request_id,
-            "model": {"name": model.folder.name, "version": model.folder.version},
-            "predictions": [_item(one.id, row) for one, row in pairs],
-        }
-        return reply_json(content)
-
-    def invocations(model: Model, exchange: Exchange) -> Response:
-        contract = model.folder.contract
+    @views.post("/invocations")
+    def invocations() -> Response:
+        exchange = current_exchange()
         if request.mimetype == CSV_TYPE:
-            text = read_text()
-            started = time.perf_counter()
-            given = GivenRows(rows_of_csv(text, contract))
-        else:
-            body = read_body()
-            started = time.perf_counter()
-            given = rows_of_invocation(body, contract)
-        answered, _ = answer(model, given, exchange, started, drop_unknown=True)
-        content = write_mlflow(answered.raw, bare=given.is_bare)
-        return reply(content)
+            return reply(answers.invocations_csv(read_text, exchange))
+        return reply(answers.invocations(read_body, exchange))
 
-    views.post("/predict", endpoint="predict")(recorded(predict))
-    views.post("/invocations", endpoint="invocations")(recorded(invocations))
     return views
 
 
