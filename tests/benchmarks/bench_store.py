@@ -66,8 +66,11 @@ def make(name: str, number: int) -> Prediction:
 
 
 def write(folder: str, name: str) -> None:
-    """Write records, as one of several server processes does."""
+    """Write records, as one of several server processes does, once told to start."""
     journal = Journal(folder)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
     for number in range(RECORDS):
         journal.append([make(name, number)])
     journal.close()
@@ -156,7 +159,8 @@ def _take_turns() -> Iterator[tuple[str, float]]:
             server.leave()
 
 
-def _start_writers(folder: Path) -> list[subprocess.Popen]:
+def _make_writers(folder: Path) -> list[subprocess.Popen]:
+    """Start processes that write when `_tell` tells them to."""
     profile = ModelProfile(
         id="profile",
         created_at=datetime.now(UTC),
@@ -171,30 +175,49 @@ def _start_writers(folder: Path) -> list[subprocess.Popen]:
     first.append([profile])
     first.close()
     code = "import sys, bench_store; bench_store.write(*sys.argv[1:])"
-    return [
+    writers = [
         subprocess.Popen(
             [sys.executable, "-c", code, str(folder), f"w{number}"],
             cwd=Path(__file__).parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         for number in range(WRITERS)
     ]
+    for writer in writers:
+        if writer.stdout.readline() != b"ready\n":
+            raise RuntimeError("a writer failed")
+    return writers
+
+
+def _tell(writers: list[subprocess.Popen]) -> None:
+    for writer in writers:
+        writer.stdin.write(b"\n")
+        writer.stdin.flush()
 
 
 def _write_all(folder: Path) -> None:
-    for process in _start_writers(folder):
-        if process.wait():
+    writers = _make_writers(folder)
+    _tell(writers)
+    _wait(writers)
+
+
+def _wait(writers: list[subprocess.Popen]) -> None:
+    for writer in writers:
+        writer.communicate()
+        if writer.returncode:
             raise RuntimeError("a writer failed")
 
 
 def _ship_live(folder: Path, url: str) -> float:
     with closing(Shipper(url, folder)) as shipper:
         shipper.prepare()
+        writers = _make_writers(folder)
         started = time.perf_counter()
-        writers = _start_writers(folder)
+        _tell(writers)
         _ship_until(shipper, WRITERS * RECORDS + 1)
         seconds = time.perf_counter() - started
-    for process in writers:
-        process.wait()
+    _wait(writers)
     return seconds
 
 
