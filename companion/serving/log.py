@@ -47,8 +47,8 @@ class PredictionLog:
 
     @property
     def lost(self) -> int:
-        """Predictions of this process that were answered and not logged."""
-        return self._losses.lost
+        """Predictions that were answered and not logged, by all workers."""
+        return self._metrics.lost()
 
     def behind(self) -> Behind:
         """Say how far the database is behind; JournalError if that cannot be seen."""

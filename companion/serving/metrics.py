@@ -164,20 +164,30 @@ class ServerMetrics:
         self.count_problem(problem)
         self._count_request(OTHER, OTHER, str(problem.kind.status))
 
+    def lost(self) -> int:
+        """Return how many predictions were given and not logged, by all workers."""
+        found = self._shown().get_sample_value("companion_lost_predictions_total")
+        return int(found or 0)
+
     def page(self, accept: str, *collectors: _Collector) -> tuple[bytes, str]:
         """Write the page, and say of which content type it is.
 
         `accept` is the header of who asks. The collectors add what is true now.
         """
+        registry = self._shown()
+        for collector in collectors:
+            registry.register(collector)
+        encode, content_type = choose_encoder(accept)
+        return encode(registry), content_type
+
+    def _shown(self) -> CollectorRegistry:
+        """Make a registry of what all processes of the server have counted."""
         registry = CollectorRegistry()
         if self._folder is None:
             registry.register(_WithoutCreated(self._registry))
         else:
             MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
-        for collector in collectors:
-            registry.register(collector)
-        encode, content_type = choose_encoder(accept)
-        return encode(registry), content_type
+        return registry
 
     def _count_request(self, method: str, path: str, status: str) -> None:
         key = method if method in _METHODS else OTHER, path, status

@@ -88,7 +88,11 @@ class RollingArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self.log.warning("SIGUSR2 is not supported; start a new server instead.")
 
     def stop(self, graceful: bool = True) -> None:
-        """End all workers."""
+        """End all workers; those that still load have nothing to finish."""
+        self._read_reports()
+        for worker in list(self.WORKERS.values()):
+            if not worker.ready and not worker.has_no_model:
+                self.kill_worker(worker.pid, signal.SIGQUIT)
         # gunicorn would delete the file of a Unix socket, which is not its own, and
         # end without its workers if somebody else has deleted it.
         self.systemd = True
@@ -147,7 +151,7 @@ class RollingArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self._must_reload = False
         if self._candidate is not None:  # the folder may have changed again
             self._candidate.retiring = True
-            self.kill_worker(self._candidate.pid, signal.SIGTERM)
+            self.kill_worker(self._candidate.pid, signal.SIGQUIT)
         self._spawn(proven=None, generation=self._generation + 1)
         self._candidate = max(self.WORKERS.values(), key=lambda worker: worker.age)
 

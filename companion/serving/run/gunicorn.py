@@ -44,9 +44,11 @@ _logger = logging.getLogger(__name__)
 
 def serve_with_gunicorn(
     config: ServerConfig,
+    place: ModelPlace,
     folder: ModelFolder,
     listener: socket.socket,
     shipper: ShipperProcess,
+    *,
     greeting: str,
 ) -> None:
     """Serve until SIGTERM, Ctrl-C or the end of the terminal; requests are finished.
@@ -58,7 +60,7 @@ def serve_with_gunicorn(
     if config.engine != "native":
         # Once, and before the fork: a worker that loads the model has it in memory.
         prepare_conversion(folder, required=config.engine == "onnx")
-    application = _Application(config, listener, shipper, greeting)
+    application = _Application(config, place, listener, shipper, greeting)
     shipper.keep_running()
     arbiter = os.getpid()
     try:
@@ -92,11 +94,13 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
     def __init__(
         self,
         config: ServerConfig,
+        place: ModelPlace,
         listener: socket.socket,
         shipper: ShipperProcess,
         greeting: str,
     ) -> None:
         self._config = config
+        self._place = place
         self._descriptor = listener.detach()  # gunicorn takes it over
         self.shipper = shipper
         self._greeting = greeting
@@ -167,6 +171,9 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         place = proven.find() if proven is not None else None
         if place is not None:
             return place
+        if proven is None and self._assignment.generation == 0:
+            return self._place
+        # Its address may lead elsewhere by now.
         return resolve_model(self._config.model)
 
     def _report(self, worker: Any) -> None:

@@ -15,6 +15,7 @@ from companion.errors import SettingError
 from companion.serving.config import ServerConfig
 from companion.serving.http.auth import check_access
 from companion.serving.models.folder import ModelFolder, read_model_folder
+from companion.serving.models.source import resolve_model
 from companion.serving.run.shipper import ShipperProcess
 from companion.store.sql.address import parse_store_url, public_name
 from companion.store.sql.database import Database
@@ -32,7 +33,8 @@ def serve(config: ServerConfig) -> None:
     address or another value cannot be used, or others could reach the server without a
     token, and StoreError if the folder of the SQLite file is missing.
     """
-    folder = read_model_folder(config.model)
+    place = resolve_model(config.model)
+    folder = read_model_folder(place.path, name=place.name, version=place.version)
     journal = config.journal_path
     Database(config.store).close()  # connects nowhere, but says what is missing
     runner = "waitress" if sys.platform == "win32" else "gunicorn"
@@ -53,11 +55,13 @@ def serve(config: ServerConfig) -> None:
         if sys.platform == "win32":
             from companion.serving.run.waitress import serve_with_waitress
 
-            serve_with_waitress(config, listener, shipper, greeting)
+            serve_with_waitress(config, place, listener, shipper, greeting)
         else:
             from companion.serving.run.gunicorn import serve_with_gunicorn
 
-            serve_with_gunicorn(config, folder, listener, shipper, greeting)
+            serve_with_gunicorn(
+                config, place, folder, listener, shipper, greeting=greeting
+            )
     finally:
         if config.unix_socket is not None and os.getpid() == server:
             with contextlib.suppress(OSError, SettingError):

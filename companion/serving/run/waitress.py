@@ -8,6 +8,7 @@ import click
 from companion.serving.app import create_app
 from companion.serving.config import ServerConfig
 from companion.serving.models.routing import make_router
+from companion.serving.models.source import ModelPlace
 from companion.serving.run.shipper import ShipperProcess
 
 __all__ = ["serve_with_waitress"]
@@ -17,6 +18,7 @@ _HEADERS = 100  # of one request at most; waitress has a limit for all together
 
 def serve_with_waitress(
     config: ServerConfig,
+    place: ModelPlace,
     listener: socket.socket,
     shipper: ShipperProcess,
     greeting: str,
@@ -29,7 +31,7 @@ def serve_with_waitress(
     """
     import waitress
 
-    router = make_router(config)
+    router = make_router(config, place)
     for source in router.sources:
         source.get()
     app = create_app(config, router=router)

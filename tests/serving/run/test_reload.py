@@ -52,10 +52,10 @@ def start(serve_with, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
     @contextmanager
-    def start_one(model, **pauses):
-        options = ["--workers", "2"]
+    def start_one(model, *, workers=2, **pauses):
+        options = ["--workers", str(workers)]
         with serve_with(tmp_path, model=model, options=options, **pauses) as server:
-            wait_until(lambda: "companion_workers 2.0" in get(server, "/metrics"))
+            wait_until(lambda: f"companion_workers {workers}.0" in metrics(server))
             yield server
 
     return start_one
@@ -64,6 +64,10 @@ def start(serve_with, tmp_path, monkeypatch):
 def get(server, path):
     with urllib.request.urlopen(f"{server.url}{path}", timeout=20) as answer:
         return answer.read().decode()
+
+
+def metrics(server):
+    return get(server, "/metrics")
 
 
 def ready(server):
@@ -124,21 +128,22 @@ class Clients:
             self._failures.append(err)
 
 
-@pytest.mark.parametrize("how", ["in place", "by link"])
+@pytest.mark.parametrize("workers", [1, 3], ids=["in place", "by link"])
 def test_under_load_no_request_fails_and_all_are_answered_by_the_new_version(
-    start, save, tmp_path, processes_with, how
+    start, save, tmp_path, processes_with, workers
 ):
     model = address = save(tmp_path / "rain", 3)
-    if how == "by link":
+    by_link = workers > 1
+    if by_link:
         address = tmp_path / "current"
         address.symlink_to(model)
-    with start(address) as server:
+    with start(address, workers=workers) as server:
         processes = processes_with(str(tmp_path))
         before = processes.workers(server.pid)
         with Clients(server) as clients:
             wait_until(lambda: "" not in clients.latest)
 
-            if how == "by link":
+            if by_link:
                 switch(address, save(tmp_path / "other", 4))
             else:
                 save(model, 4)
@@ -146,7 +151,7 @@ def test_under_load_no_request_fails_and_all_are_answered_by_the_new_version(
             wait_until(lambda: set(clients.latest) == {"4"})
 
         # The old models' memory is that of their processes.
-        wait_until(lambda: len(processes.workers(server.pid)) == 2)
+        wait_until(lambda: len(processes.workers(server.pid)) == workers)
         assert not set(before) & set(processes.workers(server.pid))
         assert {served_version(server) for _ in range(20)} == {"4"}
         assert ready(server)["reload_failed"] is None
@@ -176,7 +181,7 @@ def test_a_model_that_fails_leaves_the_old_one_until_one_works(start, save, mode
         wait_until(lambda: set(clients.latest) == {"4"})
 
         assert ready(server)["reload_failed"] is None
-        page = text_string_to_metric_families(get(server, "/metrics"))
+        page = text_string_to_metric_families(metrics(server))
         (reloads,) = (family for family in page if family.name == "companion_reloads")
         assert {s.labels["outcome"]: s.value for s in reloads.samples} == {
             "failed": 2,
@@ -286,19 +291,31 @@ def answers(server):
 def test_the_server_ends_in_the_middle_of_a_reload_and_leaves_nothing(
     start, save, model, tmp_path, processes_with
 ):
-    with (
-        start(model) as server,
-        closing(http.client.HTTPConnection(server.url.removeprefix("http://"))) as held,
-    ):
-        held.request("GET", "/health/live")
-        held.getresponse().read()
+    with start(model) as server, held_connection(server):
+        processes = processes_with(str(tmp_path))
         save(model, 4)
         os.kill(server.pid, signal.SIGHUP)
         wait_until(lambda: "from now on" in server.output())
+        (model / "MLmodel").unlink()
+        os.mkfifo(model / "MLmodel")  # who opens it waits
+        before = set(processes.workers(server.pid))
+        os.kill(server.pid, signal.SIGHUP)
+        wait_until(lambda: set(processes.workers(server.pid)) - before)
 
         began = time.monotonic()
         assert server.stop() == 0
 
-    assert time.monotonic() - began < 8  # it does not wait for a held connection
-    processes_with(str(tmp_path)).wait_until_gone()
+    # It waits neither for a connection that is held nor for a model.
+    assert time.monotonic() - began < 10
+    processes.wait_until_gone()
     assert list(tmp_path.glob("companion-serve-*")) == []
+    assert "Error" not in server.output()
+
+
+@contextmanager
+def held_connection(server):
+    address = server.url.removeprefix("http://")
+    with closing(http.client.HTTPConnection(address)) as held:
+        held.request("GET", "/health/live")
+        held.getresponse().read()
+        yield

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -85,6 +87,25 @@ def test_a_scrape_shows_all_workers_and_what_dead_ones_counted(
         assert len(files) == 1 + 2 * 3  # a lock, and three for each worker
         assert server.stop() == 0
     assert not shared.exists()
+
+
+def test_every_worker_says_what_all_have_lost(serve_with, tmp_path):
+    journal = tmp_path / "queue"
+    options = ["--journal", str(journal), "--log-failure", "answer", "--workers", "2"]
+    with serve_with(tmp_path, options=options) as server:
+        wait_for_workers(server, 2)
+        shutil.rmtree(journal)
+        journal.write_text("in the way")
+
+        for _ in range(10):
+            get(server, "/predict", BODY.encode())  # two rows
+
+        for _ in range(6):
+            with pytest.raises(urllib.error.HTTPError, match="503") as caught:
+                get(server, "/health/ready")
+            with caught.value as answer:
+                assert json.load(answer)["lost_predictions"] == 20
+        assert metrics(server)["companion_lost_predictions_total",] == 20
 
 
 def test_what_never_was_http_is_counted_too(shared_server):
