@@ -28,7 +28,10 @@ from companion.errors import ModelError
 
 __all__ = ["ABOVE", "BELOW", "MISSING", "OTHER", "ColumnProfile", "read_profile"]
 
-BELOW, ABOVE, MISSING, OTHER = "below", "above", "missing", "other"
+BELOW = "below"
+ABOVE = "above"
+MISSING = "missing"
+OTHER = "other"
 _NUMBER, _CATEGORY = "number", "category"
 
 

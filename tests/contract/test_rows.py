@@ -99,7 +99,7 @@ def test_an_unknown_column_comes_with_the_name_that_was_meant():
     ("name", "character"),
     [
         ("temp_\N{CYRILLIC SMALL LETTER ES}", "U+0441, CYRILLIC SMALL LETTER ES"),
-        ("te\N{FULLWIDTH LATIN SMALL LETTER M}p_c", "FULLWIDTH LATIN SMALL LETTER M"),
+        ("\N{FULLWIDTH LATIN SMALL LETTER T}emp_c", "FULLWIDTH LATIN SMALL LETTER T"),
         ("temp_c\N{ZERO WIDTH SPACE}", "U+200B, ZERO WIDTH SPACE"),
         ("temp\N{NO-BREAK SPACE}c", "NO-BREAK SPACE"),
     ],

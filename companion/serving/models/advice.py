@@ -10,6 +10,7 @@ __all__ = ["advise", "advise_on_count", "other_versions"]
 
 _PINNED = re.compile(r"^([A-Za-z0-9][\w.-]*)==([\w.+!-]+)", re.MULTILINE)
 _MOST = 3
+_CATEGORY = re.compile(r"categor(y|ies|ical)")
 
 
 def advise(folder: ModelFolder, failure: BaseException) -> str:
@@ -21,7 +22,7 @@ def advise(folder: ModelFolder, failure: BaseException) -> str:
             "requirements.txt, or save the model again with the versions here."
         )
     text = f"{failure} {failure.__cause__ or ''}".lower()
-    if "categor" in text and _has_text(folder):
+    if _CATEGORY.search(text) and _has_text(folder):
         return (
             "A signature has no type for categories, so a column of pandas' type "
             "category arrives as text. Encode it in the pipeline, for example with "

@@ -25,7 +25,7 @@ from companion.serving.models.folder import ModelFolder
 from companion.serving.models.recording import make_predictions
 from companion.store.records import encode_record
 
-__all__ = ["Answer", "EngineUse", "Model", "Params", "prove"]
+__all__ = ["Answer", "EngineUse", "Model", "Params", "describe_error", "prove"]
 
 Params = Mapping[str, Any]
 
