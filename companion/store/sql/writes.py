@@ -21,9 +21,11 @@ def insert_new(connection: Connection, records: Sequence[Record]) -> list[Record
     for record in records:
         groups[record.table].setdefault(record.id, record)
     new: list[Record] = []
-    # Always in the same order: two shippers that meet must not wait in a circle.
+    # Always in the same order: PostgreSQL would see two shippers that bring the same
+    # records in another order wait for each other, and end one.
     for name, group in groups.items():
-        ids = _insert_into(connection, RECORD_TABLES[name], group.values())
+        rows = [group[id_] for id_ in sorted(group)]
+        ids = _insert_into(connection, RECORD_TABLES[name], rows)
         new += [group[id_] for id_ in ids]
     return new
 
