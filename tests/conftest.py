@@ -30,6 +30,7 @@ SLOW = (
     "serving/test_mlflow_compatibility.py",
     "store/shipping/test_backlog.py",
     "store/shipping/test_faults.py",
+    "serving/test_schemathesis.py",
     "store/shipping/test_killed.py",
     "store/shipping/test_recount.py",
     "test_wheel.py",

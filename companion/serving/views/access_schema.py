@@ -6,27 +6,27 @@ from companion.serving.http.auth import OPEN_PATHS
 
 __all__ = ["add_access"]
 
+_PROBLEM = {"$ref": "#/components/responses/Problem"}
+
 
 def add_access(
     document: dict[str, Any], *, prefix: str, needs_token: bool
 ) -> dict[str, Any]:
-    """Add to an OpenAPI document under which path the server is, and its token.
+    """Add to an OpenAPI document under which path the server is, and whom it refuses.
 
-    The operations are open to everyone without a token, as the health pages always are.
+    Everyone may ask without a token; the health pages always answer.
     """
     document["servers"] = [{"url": prefix or "/"}]
-    if not needs_token:
-        return document
-    document["components"]["securitySchemes"] = {
-        "token": {"type": "http", "scheme": "bearer"}
-    }
-    document["security"] = [{"token": []}]
+    if needs_token:
+        document["security"] = [{"token": []}]
+        document["components"]["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer"}
+        }
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            if path in OPEN_PATHS:
+            if path not in OPEN_PATHS:
+                statuses = ("401", "429", "503") if needs_token else ("429", "503")
+                operation["responses"] |= dict.fromkeys(statuses, _PROBLEM)
+            elif needs_token:
                 operation["security"] = []
-            else:
-                operation["responses"]["401"] = {
-                    "$ref": "#/components/responses/Problem"
-                }
     return document
