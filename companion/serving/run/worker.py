@@ -26,6 +26,7 @@ from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import (
     LimitRequestHeaders,
     LimitRequestLine,
+    NoMoreData,
     ParseException,
 )
 from gunicorn.workers.gthread import ThreadWorker
@@ -281,9 +282,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 class _CheckedReader:
-    """Reads a body in chunks; what is wrong with them is the client's fault.
+    """Reads a body in chunks; one that is wrong is as one that has broken off.
 
-    Of the errors that gunicorn raises, Werkzeug takes only some for that.
+    gunicorn's other errors for it would pass for a failure of the server, or stand in
+    the log with what was sent.
     """
 
     def __init__(self, reader: ChunkedReader) -> None:
@@ -296,8 +298,12 @@ class _CheckedReader:
     def read(self, size: int) -> bytes:
         try:
             content: bytes = self._reader.read(size)
-        except ParseException as err:
-            raise ValueError("The chunks of the body cannot be read.") from err
+        except ParseException:
+            raise NoMoreData from None
+        except OSError as err:
+            if err.errno is None:  # gunicorn's own, and not the system's
+                raise NoMoreData from None
+            raise
         return content
 
 
