@@ -52,13 +52,19 @@ class Running:
 
 
 class RunningRequests:
-    """The requests of one worker, each of which may take `limit_s` seconds."""
+    """The requests of one worker, each of which may take `limit_s` seconds.
+
+    `unanswered` are the connections whose requests wait for a thread or an answer. The
+    worker adds them. They go before the answer is sent, so that a client which asks
+    again at once is not counted twice.
+    """
 
     def __init__(self, app: _Application, limit_s: float) -> None:
         self._app = app
         self._limit_s = limit_s
         self._running: dict[int, Running] = {}  # the oldest first
         self._given_up: list[Running] = []
+        self.unanswered: set[socket.socket] = set()
 
     def __call__(
         self, environ: dict[str, Any], start: Callable[..., Any]
@@ -73,6 +79,7 @@ class RunningRequests:
             # Whoever takes the entry out answers the request.
             if self._running.pop(key, None) is None:
                 raise BrokenPipeError(errno.EPIPE, "The request was given up.")
+            self.unanswered.discard(one.socket)
             if status >= "4" and one.is_unread:
                 # The next thing on the connection is not a request.
                 start.__self__.force_close()  # type: ignore[attr-defined] # gunicorn's

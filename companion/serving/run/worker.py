@@ -106,7 +106,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._timeout_s = config.request_timeout
         self._raw_answers = RawAnswers(app)
         self._running = self.wsgi = RunningRequests(app, config.request_timeout)
-        self._n_given = 0  # connections that threads have, or are about to get
         self._refusing = ThreadPoolExecutor(
             _REFUSING_THREADS, initializer=refuse_in_this_thread
         )
@@ -145,8 +144,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         limit = struct.pack("ll", STALL_S, 0)
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        self._n_given += 1
-        has_room = self._n_given <= self._limit
+        unanswered = self._running.unanswered
+        has_room = len(unanswered) < self._limit
+        unanswered.add(conn.sock)
         fs = (self.tpool if has_room else self._refusing).submit(self.handle, conn)
         fs.add_done_callback(
             lambda done: self.method_queue.defer(self.finish_request, conn, done)
@@ -178,7 +178,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
         gunicorn would wait for the client's end here, and answer nobody meanwhile.
         """
-        self._n_given -= 1
+        self._running.unanswered.discard(conn.sock)
         if conn.sock in self._lost:  # found again
             self._lost.discard(conn.sock)
             self.nr_conns += 1
