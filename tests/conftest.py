@@ -27,6 +27,7 @@ SLOW = (
     "llm/local/",
     "serving/run/",
     "serving/test_any_body.py",
+    "serving/models/test_addresses_on_a_server.py",
     "serving/test_mlflow_compatibility.py",
     "serving/test_schemathesis.py",
     "store/shipping/test_backlog.py",

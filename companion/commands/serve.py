@@ -26,7 +26,24 @@ class _Origin(click.ParamType[str]):
     epilog="Example: companion serve models/terrace --port 8001",
     short_help="Serve a model with checks, a prediction log and health pages.",
 )
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model")
+@click.option(
+    "--name",
+    "model_name",
+    metavar="NAME",
+    help="Name in answers and in the log.  [default: the registry's or the folder's]",
+)
+@click.option(
+    "--model-version",
+    metavar="VERSION",
+    help="Version in answers and in the log.  [default: as for the name]",
+)
+@click.option(
+    "--example",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="JSON file of rows to prove the model on.  [default: the folder's own]",
+)
 @setting_option("host")
 @setting_option("port", type=click.IntRange(0, 65535))
 @setting_option(
@@ -58,9 +75,12 @@ class _Origin(click.ParamType[str]):
     "--access-log", is_flag=True, help="Print a line of JSON for each request."
 )
 def command(*, max_body: int, **options: Any) -> None:
-    """Serve the model in the folder MODEL.
+    """Serve the model MODEL.
 
-    MODEL is in MLflow's model format, the same that `mlflow models serve` takes.
+    MODEL is a folder in MLflow's model format, the same that `mlflow models serve`
+    takes; or models:/NAME@ALIAS, models:/NAME/VERSION, models:/m-ID or
+    runs:/RUN/PATH, which are looked up where MLFLOW_TRACKING_URI says.
+
     POST rows to /predict, or in MLflow's own formats to /invocations. Rows that
     the model cannot use are refused with the reason. Every answered prediction
     is in the journal before its answer leaves, and in the store a second later.

@@ -10,6 +10,7 @@ from companion.serving.http.cors import check_origins
 from companion.serving.http.prefix import check_root_path
 from companion.settings import SETTINGS, resolve_setting, resolve_store
 from companion.store import journal_folder
+from companion.store.records.fields import check_text
 
 __all__ = ["ENGINES", "ServerConfig"]
 
@@ -65,7 +66,14 @@ class ServerConfig:
     Attributes
     ----------
     model : str or Path
-        A folder in MLflow's model format.
+        A folder in MLflow's model format or the MLmodel file in it; or an address of
+        MLflow's: `models:/NAME@ALIAS`, `models:/NAME/VERSION`, `models:/m-ID` or
+        `runs:/RUN/PATH`, looked up where `MLFLOW_TRACKING_URI` says.
+    model_name, model_version : str or None
+        What the model is called in answers and in the log; None: what its registry
+        or its folder says.
+    example : str, Path or None
+        JSON file of rows to prove the model on; None: the example in its folder.
     host : str
         Address to listen on.
     port : int
@@ -121,6 +129,9 @@ class ServerConfig:
     """
 
     model: str | Path
+    model_name: str | None = None
+    model_version: str | None = None
+    example: str | Path | None = None
     host: str = field(default_factory=_text("host"))
     port: int = field(default_factory=_number("port"))
     unix_socket: str | Path | None = field(
@@ -151,6 +162,7 @@ class ServerConfig:
     access_log: bool = False
 
     def __post_init__(self) -> None:
+        self._check_names()
         for name in _AT_LEAST_ONE:
             if (value := getattr(self, name)) is not None and value < 1:
                 raise SettingError(f"{name} is {value}; it must be at least 1.")
@@ -174,6 +186,11 @@ class ServerConfig:
         check_origins(self.cors_origin, token=self.token)
         if self.root_path is not None:
             check_root_path(self.root_path)
+
+    def _check_names(self) -> None:
+        for name in ("model_name", "model_version"):
+            if (text := getattr(self, name)) is not None:
+                check_text(name, text)
 
     @property
     def concurrent_limit(self) -> int:

@@ -15,6 +15,7 @@ def test_help_names_each_option_with_its_variable_and_default(capsys):
 
     shown = " ".join(capsys.readouterr().out.split())
     assert "Example: companion serve" in shown
+    assert all(f"--{name}" in shown for name in ("name", "model-version", "example"))
     for name in OPTIONS:
         setting = SETTINGS[name]
         assert f"--{name}" in shown
@@ -31,6 +32,23 @@ def test_a_folder_that_is_missing_is_one_sentence(capsys, tmp_path):
     assert "companion train" in sentence
 
 
+def test_an_example_that_is_missing_is_one_sentence(capsys, rain_model):
+    arguments = ["serve", str(rain_model), "--port", "0", "--example", "nowhere.json"]
+
+    assert main(arguments) == 1
+
+    (sentence,) = capsys.readouterr().err.strip().splitlines()
+    assert "there is no file nowhere.json" in sentence
+
+
+@pytest.mark.parametrize("option", ["--name", "--model-version"])
+@pytest.mark.parametrize("text", ["", "x" * 201, "a\0b"])
+def test_a_name_that_no_log_can_keep_is_refused(capsys, rain_model, option, text):
+    assert main(["serve", str(rain_model), "--port", "0", option, text]) == 1
+
+    assert "must be text of 1 to 200" in capsys.readouterr().err or "\0" in text
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -40,6 +58,7 @@ def test_a_folder_that_is_missing_is_one_sentence(capsys, tmp_path):
         ["m", "--threads", "0"],
         ["m", "--max-rows", "0"],
         ["m", "--log-failure", "shrug"],
+        ["m", "--example", "."],
         ["m", "--max-concurrent", "0"],
         ["m", "--request-timeout", "0"],
         ["m", "--max-header-bytes", "0"],

@@ -2,14 +2,17 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from companion.errors import CompanionError
 from companion.serving.config import ServerConfig
+from companion.serving.models.addresses import ModelPlace, resolve_model
 from companion.serving.models.engine import Model
-from companion.serving.models.source import ModelPlace, ModelSource, resolve_model
+from companion.serving.models.source import ModelSource
 
-__all__ = ["Router", "SingleModel", "loaded_models", "make_router"]
+__all__ = ["Router", "SingleModel", "find_model", "loaded_models", "make_router"]
 
 
 class Router(Protocol):
@@ -48,10 +51,24 @@ def loaded_models(router: Router) -> Iterator[Model]:
             yield source.get()
 
 
+def find_model(config: ServerConfig) -> ModelPlace:
+    """Find out where the address of a configuration's model leads now."""
+    place = resolve_model(config.model)
+    return replace(
+        place,
+        name=config.model_name or place.name,
+        version=config.model_version or place.version,
+    )
+
+
 def make_router(config: ServerConfig, place: ModelPlace | None = None) -> Router:
     """Make the router that a configuration asks for; nothing is loaded yet.
 
-    `place` is where its model lies; by default its address is resolved.
+    `place` is where its model lies; by default it is found when the model is loaded.
     """
-    place = place or resolve_model(config.model)
-    return SingleModel(ModelSource(place, engine=config.engine))
+    source = ModelSource(
+        place or partial(find_model, config),
+        example=config.example,
+        engine=config.engine,
+    )
+    return SingleModel(source)

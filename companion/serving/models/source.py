@@ -13,29 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from companion.errors import CompanionError, ProblemError
+from companion.serving.models.addresses import ModelPlace, resolve_model
 from companion.serving.models.engine import Model
 from companion.serving.models.folder import read_model_folder
 from companion.serving.models.loading import load_model
 
-__all__ = [
-    "ModelPlace",
-    "ModelSource",
-    "ProvenModel",
-    "folder_stamp",
-    "resolve_model",
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelPlace:
-    """Where a model lies now.
-
-    `name` and `version` are what it is called; None where its folder says it.
-    """
-
-    path: Path
-    name: str | None = None
-    version: str | None = None
+__all__ = ["ModelSource", "ProvenModel", "folder_stamp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +40,6 @@ class ProvenModel:
         if not self.stamp or folder_stamp(path) != self.stamp:
             return None
         return ModelPlace(path=path, name=self.name, version=self.version)
-
-
-def resolve_model(address: str | Path) -> ModelPlace:
-    """Find out where an address leads now: the folder that it names."""
-    return ModelPlace(path=Path(address))
 
 
 def folder_stamp(folder: Path) -> str:
@@ -89,20 +67,25 @@ def folder_stamp(folder: Path) -> str:
 class ModelSource:
     """Where a server gets a model from.
 
-    `place` may be only a folder; `engine` is that of `load_model`. `pause_s` seconds
-    lie between two tries to load, so that requests during an outage do not each read a
+    `place` may be a folder, or what finds the place when the model is wanted; `example`
+    is that of `read_model_folder`, `engine` that of `load_model`. `pause_s` seconds lie
+    between two tries to load, so that requests during an outage do not each read a
     broken folder again.
     """
 
     def __init__(
         self,
-        place: ModelPlace | str | Path,
+        place: ModelPlace | Callable[[], ModelPlace] | str | Path,
         *,
+        example: str | Path | None = None,
         engine: str = "native",
         pause_s: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.place = place if isinstance(place, ModelPlace) else resolve_model(place)
+        if isinstance(place, str | Path):
+            place = resolve_model(place)
+        self._find = place
+        self._example = example
         self._engine = engine
         self._pause_s = pause_s
         self._clock = clock
@@ -122,10 +105,11 @@ class ModelSource:
 
     def prove(self) -> ProvenModel:
         """Return what `get` returns as a proven model; it raises the same."""
-        path = os.path.realpath(self.place.path)
+        place = self._place()
+        path = os.path.realpath(place.path)
         stamp = folder_stamp(Path(path))
         folder = self.get().folder
-        is_same = path == os.path.realpath(self.place.path)
+        is_same = path == os.path.realpath(place.path)
         if not is_same or stamp != folder_stamp(Path(path)):
             stamp = ""
         return ProvenModel(
@@ -145,6 +129,11 @@ class ModelSource:
                 "no-model", "The model cannot be used now. /health/ready says why."
             ) from err
 
+    def _place(self) -> ModelPlace:
+        if not isinstance(self._find, ModelPlace):
+            self._find = self._find()
+        return self._find
+
     def _load(self) -> Model:
         with self._lock:
             if self._model is not None:
@@ -152,9 +141,12 @@ class ModelSource:
             if self._failure is not None and self._clock() < self._next_try:
                 raise self._failure
             try:
-                place = self.place
+                place = self._place()
                 folder = read_model_folder(
-                    place.path, name=place.name, version=place.version
+                    place.path,
+                    name=place.name,
+                    version=place.version,
+                    example=self._example,
                 )
                 self._model = load_model(folder, engine=self._engine)
             except CompanionError as err:

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from gunicorn.app.base import BaseApplication
@@ -21,15 +21,18 @@ from gunicorn.arbiter import Arbiter
 from companion.errors import CompanionError, ModelError
 from companion.serving.app import create_app
 from companion.serving.config import ServerConfig
+from companion.serving.models.addresses import ModelPlace
 from companion.serving.models.folder import ModelFolder
 from companion.serving.models.onnx import prepare_conversion
-from companion.serving.models.routing import make_router
-from companion.serving.models.source import ModelPlace, ProvenModel, resolve_model
+from companion.serving.models.routing import find_model, make_router
 from companion.serving.run.arbiter import Assignment, RollingArbiter
 from companion.serving.run.reports import Reports
 from companion.serving.run.shared import SharedFolder, share_metrics
 from companion.serving.run.shipper import ShipperProcess
 from companion.serving.run.worker import QuietLogger, Worker
+
+if TYPE_CHECKING:
+    from companion.serving.models.source import ProvenModel
 
 __all__ = ["serve_with_gunicorn"]
 
@@ -174,7 +177,7 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         if proven is None and self._assignment.generation == 0:
             return self._place
         # Its address may lead elsewhere by now.
-        return resolve_model(self._config.model)
+        return find_model(self._config)
 
     def _report(self, worker: Any) -> None:
         # Ctrl-C reaches the workers too, but the arbiter tells them when to end.

@@ -15,7 +15,8 @@ from companion.errors import SettingError
 from companion.serving.config import ServerConfig
 from companion.serving.http.auth import check_access
 from companion.serving.models.folder import ModelFolder, read_model_folder
-from companion.serving.models.source import resolve_model
+from companion.serving.models.routing import find_model
+from companion.serving.run.greeting import describe_checks
 from companion.serving.run.shipper import ShipperProcess
 from companion.store.sql.address import parse_store_url, public_name
 from companion.store.sql.database import Database
@@ -33,8 +34,10 @@ def serve(config: ServerConfig) -> None:
     address or another value cannot be used, or others could reach the server without a
     token, and StoreError if the folder of the SQLite file is missing.
     """
-    place = resolve_model(config.model)
-    folder = read_model_folder(place.path, name=place.name, version=place.version)
+    place = find_model(config)
+    folder = read_model_folder(
+        place.path, name=place.name, version=place.version, example=config.example
+    )
     journal = config.journal_path
     Database(config.store).close()  # connects nowhere, but says what is missing
     runner = "waitress" if sys.platform == "win32" else "gunicorn"
@@ -90,6 +93,7 @@ def _greeting(
         f"on {where}\n"
         f"  predictions go to  {public_name(parse_store_url(config.store))}\n"
         f"  rows and answers   {page}\n"
+        f"{describe_checks(config.model, folder)}"
         f"{'' if config.token is None else note}"
         "  stop with          Ctrl-C"
     )

@@ -7,8 +7,8 @@ import click
 
 from companion.serving.app import create_app
 from companion.serving.config import ServerConfig
+from companion.serving.models.addresses import ModelPlace
 from companion.serving.models.routing import make_router
-from companion.serving.models.source import ModelPlace
 from companion.serving.run.shipper import ShipperProcess
 
 __all__ = ["serve_with_waitress"]

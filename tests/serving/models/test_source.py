@@ -4,7 +4,8 @@ import shutil
 import pytest
 
 from companion.errors import ModelError
-from companion.serving.models.source import ModelPlace, ModelSource
+from companion.serving.models.addresses import ModelPlace
+from companion.serving.models.source import ModelSource
 
 
 def test_a_model_that_cannot_be_loaded_is_tried_again_after_a_pause_only(
