@@ -2,110 +2,80 @@
 
 The folder is MLflow's model format: the model as skops (no pickle, so loading
 it runs no foreign code), a signature with named columns, an example of
-the input, and what `companion serve` needs on top: name, version, and the
-range in which each input is plausible. Introduced in Lab 1.
+the input, and what `companion serve` needs on top: name, version, the
+range in which each input is plausible, and the profile of the training data.
+Introduced in Lab 1.
 """
 
-import logging
-import math
+import json
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.contract.notes import CompanionNotes
 from companion.contract.ranges import Range
-from companion.errors import ModelError, SettingError
+from companion.contract.signature import read_contract
+from companion.errors import ModelError, RefusedError, SettingError
 from companion.system.mlflow import load_mlflow
+from companion.tracking.columns import ColumnType, plain_rows, read_columns
+from companion.tracking.profiling import make_profile
+from companion.tracking.proving import (
+    OTHERWISE,
+    ask,
+    check_types,
+    first_line,
+    prove,
+    quiet,
+)
+from companion.tracking.ranges import allowed_ranges
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["allowed_ranges", "save_model_folder"]
+__all__ = ["save_model_folder", "training_metadata"]
 
-# What is needed to load the folder again; MLflow would otherwise find it out
-# by running the model in a second process.
-_REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "skops")
 _EXAMPLE_ROWS = 2
 
 
-def allowed_ranges(
+def training_metadata(
     features: "pd.DataFrame",
     *,
-    margin: float = 0.5,
-    limits: Mapping[str, tuple[float, float]] | None = None,
-) -> dict[str, Range]:
-    """Work out between which values an input of the model is plausible.
+    name: str | None = None,
+    version: str | None = None,
+    ranges: Mapping[str, Range | Sequence[float]] | None = None,
+) -> dict[str, Any]:
+    """Describe training data for the `metadata=` of MLflow's own `log_model`.
 
-    A record must pass, an impossible value or a wrong unit must not. So the
-    range seen in training is made wider on both sides, yet not wider than
-    nature allows. A wrong unit whose value happens to lie inside still passes:
-    45 °F reads as a hot day in °C. Monitoring looks at such days together.
-    A column of one value has no span; the value's distance from zero stands for
-    it, or 1 where the value is zero.
+    `companion serve` then checks the ranges of rows, and its log is compared with the
+    training data, whatever kind of model it is.
 
     Parameters
     ----------
     features : pandas.DataFrame of shape (n_rows, n_features)
-        What the model was trained on; numbers only.
-    margin : float, default=0.5
-        Part of the seen span that is added at either end; >= 0.
-    limits : mapping of str to (float, float), optional
-        Lowest and highest value that a column can have at all.
+        What the model was trained on.
+    name, version : str, optional
+        What the model is called in answers and in the prediction log; by default its
+        registry's name, or its folder's.
+    ranges : mapping of str to Range, or to a pair of numbers, optional
+        Lowest and highest allowed value of each column of numbers; by default
+        `allowed_ranges(features)`.
 
     Returns
     -------
-    dict of str to Range
-        Lowest and highest allowed value of each column, in its own unit, to 12
-        digits unless that would shut out a value that was seen.
+    dict
+        Texts, numbers and lists of them.
 
     Raises
     ------
     SettingError
-        If `margin` is negative, or a column is empty, has a value that is
-        missing or not finite, or lies outside its limits.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> rain = pd.DataFrame({"rain_mm": [0.0, 40.0]})
-    >>> allowed_ranges(rain, limits={"rain_mm": (0.0, 1825.0)})
-    {'rain_mm': Range(lowest=0.0, highest=60.0)}
+        If `features` are no data frame, have a column that is not served, or a range
+        is not two finite numbers in order, or not of a column of numbers.
     """
-    if not (math.isfinite(margin) and margin >= 0):
-        raise SettingError(f"margin is {margin!r}; expected a number from 0 on.")
-    ranges = {}
-    for column in features:
-        name = str(column)
-        values = features[column].astype("float64")
-        # Not skipna: the model cannot have learned from a row with a gap.
-        lowest, highest = values.min(skipna=False), values.max(skipna=False)
-        floor, ceiling = (limits or {}).get(name, (-math.inf, math.inf))
-        if not (math.isfinite(lowest) and math.isfinite(highest)):
-            raise SettingError(
-                f"column {name!r} has no finite range: it runs from {lowest} to "
-                f"{highest}. Remove such rows before training."
-            )
-        if lowest < floor or highest > ceiling:
-            raise SettingError(
-                f"column {name!r} runs from {lowest} to {highest}, outside its "
-                f"limits {floor} to {ceiling}. Correct the data or the limits."
-            )
-        widening = margin * ((highest - lowest) or abs(highest) or 1.0)
-        low, high = max(floor, lowest - widening), min(ceiling, highest + widening)
-        ranges[name] = Range(
-            _drop_noise(low, floor, lowest), _drop_noise(high, highest, ceiling)
-        )
-    return ranges
-
-
-def _drop_noise(number: float, at_least: float, at_most: float) -> float:
-    # -19.8 reads better in a model folder than -19.799999999999997.
-    rounded = float(f"{number:.12g}")
-    return rounded if at_least <= rounded <= at_most else float(number)
+    return _make_notes(
+        features, name=name, version=version, ranges=ranges
+    ).to_metadata()
 
 
 def save_model_folder(
@@ -116,27 +86,36 @@ def save_model_folder(
     version: str,
     features: "pd.DataFrame",
     ranges: Mapping[str, Range | Sequence[float]] | None = None,
-    predict_fn: str = "predict_proba",
+    predict_fn: str | None = None,
+    trusted_types: Iterable[str] = (),
 ) -> Path:
     """Write a model folder that `companion serve` and `mlflow models serve` take.
 
+    It is loaded again and asked for its example before it appears.
+
     Parameters
     ----------
-    model : scikit-learn estimator
-        Fitted on the columns of `features`, as numbers.
+    model : estimator
+        Of scikit-learn, or with its methods, as those of XGBoost and LightGBM;
+        fitted on the columns of `features`.
     folder : str or pathlib.Path
         Where to put it; must not exist yet. It appears at once and whole, or
         not at all.
     name, version : str
         What the model is called in answers and in the prediction log.
     features : pandas.DataFrame of shape (n_rows, n_features)
-        What the model was trained on. Its columns become the signature, its
-        first two rows the example.
+        What the model was trained on. Its columns become the signature: numbers,
+        true and false, texts, and times; optional where it has missing values. Its
+        first two rows become the example.
     ranges : mapping of str to Range, or to a pair of numbers, optional
-        Lowest and highest allowed value of each column; by default
+        Lowest and highest allowed value of each column of numbers; by default
         `allowed_ranges(features)`.
-    predict_fn : str, default="predict_proba"
-        Method that answers: "predict_proba", or "predict" for a regressor.
+    predict_fn : str, optional
+        Method that answers; by default "predict_proba" where the model has it, else
+        "predict".
+    trusted_types : iterable of str, optional
+        Types beside those that skops trusts by itself, which loading the model may
+        make: a forest needs "sklearn.tree._tree.Tree". The error names them.
 
     Returns
     -------
@@ -148,41 +127,52 @@ def save_model_folder(
     MissingExtraError
         If a library of the extra `tracking` is not installed.
     ModelError
-        If the folder exists, cannot be written, or the model cannot be saved
+        If the folder exists or cannot be written, the model is not fitted or does not
+        give one answer for each row, has parts that are not trusted, or cannot be saved
         as skops.
     SettingError
-        If `name` or `version` is empty, a range is not two finite numbers in order,
-        or `ranges` and columns differ.
+        If `name` or `version` is empty, `features` are no data frame or have a column
+        that is not served, the model has no such method, a range is not two finite
+        numbers in order, or `ranges` and columns of numbers differ.
     """
     target = Path(folder).expanduser().absolute()
     for what, text in (("name", name), ("version", version)):
         if not text.strip():
             raise SettingError(f"the model's {what} is empty; give it one.")
-    given = allowed_ranges(features) if ranges is None else ranges
-    chosen = {column: Range.of(ends) for column, ends in given.items()}
-    if sorted(chosen) != sorted(str(column) for column in features):
-        raise SettingError(
-            f"ranges are given for {sorted(chosen)}; expected one for each of the "
-            f"columns {list(features)}."
-        )
-    notes = CompanionNotes(name=name, version=version, ranges=chosen)
+    columns = read_columns(features)
+    notes = _make_notes(features, name=name, version=version, ranges=ranges)
+    trusted = [trusted_types] if isinstance(trusted_types, str) else [*trusted_types]
     _refuse_existing(target)
     mlflow = load_mlflow("Saving a model folder")
+    example = _choose_example(features)
+    method = _choose_method(model, predict_fn, example)
+    signature = _sign(mlflow, model, method, columns, example)
+    _check_example(signature, example, notes)
+    libraries = check_types(model, trusted)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # Written beside its place and then renamed: a crash leaves no half folder.
-        with tempfile.TemporaryDirectory(
-            prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
-        ) as workshop:
+        with (
+            tempfile.TemporaryDirectory(
+                prefix=f".{target.name}-", dir=target.parent, ignore_cleanup_errors=True
+            ) as workshop,
+            quiet(),
+        ):
             place = Path(workshop, "model")
-            _write(
-                mlflow,
+            mlflow.sklearn.save_model(
                 model,
                 place,
-                features=features.astype("float64"),
-                predict_fn=predict_fn,
+                serialization_format="skops",
+                skops_trusted_types=trusted or None,
+                signature=signature,
+                input_example=example,
+                pip_requirements=[
+                    f"{library}=={installed_version(library)}" for library in libraries
+                ],
+                pyfunc_predict_fn=method,
                 metadata=notes.to_metadata(),
             )
+            prove(mlflow, place, model, method, example)
             _refuse_existing(target)
             place.rename(target)
     except OSError as err:
@@ -191,53 +181,93 @@ def save_model_folder(
         ) from err
     except mlflow.exceptions.MlflowException as err:
         raise ModelError(
-            f"the model cannot be saved: {err.message} Save one that is made of "
-            "scikit-learn's own parts."
+            f"the model cannot be saved: {first_line(err.message)} {OTHERWISE}"
         ) from err
     return target
 
 
-def _write(
+def _make_notes(
+    features: "pd.DataFrame",
+    *,
+    name: str | None,
+    version: str | None,
+    ranges: Mapping[str, Range | Sequence[float]] | None,
+) -> CompanionNotes:
+    numbers = sorted(one.name for one in read_columns(features) if one.is_number)
+    given = allowed_ranges(features) if ranges is None else ranges
+    chosen = {str(column): Range.of(ends) for column, ends in given.items()}
+    if sorted(chosen) != numbers:
+        raise SettingError(
+            f"ranges are given for {sorted(chosen)}; expected one for each of the "
+            f"columns {numbers}, which hold numbers."
+        )
+    return CompanionNotes(
+        name=name, version=version, ranges=chosen, profile=make_profile(features)
+    )
+
+
+def _choose_method(model: Any, given: str | None, example: "pd.DataFrame") -> str:
+    has = [name for name in dir(model) if name.startswith("predict")]
+    if isinstance(model, type) or "predict" not in has or not hasattr(model, "fit"):
+        raise ModelError(
+            f"the model is {str(model)[:80]!r} of type {type(model).__name__}; "
+            "expected is a fitted estimator of scikit-learn, XGBoost or LightGBM. Save "
+            "other models with MLflow's function for their kind, such as "
+            "mlflow.statsmodels.save_model, with metadata=training_metadata(features)."
+        )
+    if given is None:
+        if not hasattr(model, "predict_proba"):
+            return "predict"
+        # Of several labels it gives a list, with an array for each.
+        several = isinstance(ask(model, "predict_proba", example), list)
+        return "predict" if several else "predict_proba"
+    if given not in has:
+        raise SettingError(
+            f"the model, a {type(model).__name__}, has no method {given!r} that "
+            f"predicts; it has {', '.join(has)}. Give one of these as predict_fn."
+        )
+    return given
+
+
+def _choose_example(features: "pd.DataFrame") -> "pd.DataFrame":
+    whole = features.dropna().head(_EXAMPLE_ROWS)
+    example = whole if len(whole) else features.head(_EXAMPLE_ROWS)
+    return example.reset_index(drop=True)
+
+
+def _sign(
     mlflow: Any,
     model: Any,
-    place: Path,
-    *,
-    features: "pd.DataFrame",
-    predict_fn: str,
-    metadata: dict[str, Any],
+    method: str,
+    columns: Sequence[ColumnType],
+    example: "pd.DataFrame",
+) -> Any:
+    answer = ask(model, method, example)
+    inputs = mlflow.types.Schema(
+        [
+            mlflow.types.ColSpec(one.kind, one.key, required=one.required)
+            for one in columns
+        ]
+    )
+    with quiet():
+        try:
+            outputs = mlflow.models.infer_signature(example.iloc[:0], answer).outputs
+        except (mlflow.exceptions.MlflowException, ValueError, TypeError):
+            outputs = None  # an answer that no type of MLflow's describes
+    return mlflow.models.ModelSignature(inputs=inputs, outputs=outputs)
+
+
+def _check_example(
+    signature: Any, example: "pd.DataFrame", notes: CompanionNotes
 ) -> None:
-    example = features.head(_EXAMPLE_ROWS).reset_index(drop=True)
-    answer = getattr(model, predict_fn)(example.to_numpy())
-    with _quiet_log("mlflow"), warnings.catch_warnings():
-        # MLflow tries the example as a frame; that the model was fitted on bare
-        # numbers is on purpose (see `train_model`).
-        warnings.filterwarnings("ignore", "X has feature names", UserWarning)
-        # MLflow 3.17 compares column names in a way that pandas 3.1 deprecates.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        mlflow.sklearn.save_model(
-            model,
-            place,
-            serialization_format="skops",
-            signature=mlflow.models.infer_signature(example, answer),
-            input_example=example,
-            pip_requirements=[
-                f"{library}=={installed_version(library)}" for library in _REQUIREMENTS
-            ],
-            pyfunc_predict_fn=predict_fn,
-            metadata=metadata,
-        )
-
-
-@contextmanager
-def _quiet_log(name: str) -> Iterator[None]:
-    # MLflow warns of a missing pip, as in every environment made by uv.
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    contract = read_contract(json.dumps(signature.inputs.to_dict()), notes.ranges)
     try:
-        yield
-    finally:
-        logger.setLevel(level)
+        contract.check(plain_rows(example))
+    except RefusedError as err:
+        raise ModelError(
+            f"the first rows of features do not fit the signature and ranges: {err} "
+            "Correct the data or the ranges."
+        ) from err
 
 
 def _refuse_existing(target: Path) -> None:

@@ -25,7 +25,7 @@ from companion.terrace import (
     split_by_time,
     train_model,
 )
-from companion.tracking import Range, allowed_ranges, save_model_folder
+from companion.tracking import allowed_ranges, save_model_folder
 
 WEATHER = load_weather()
 SPLIT = split_by_time(
@@ -36,6 +36,12 @@ MODEL = train_model(SPLIT.train_features, SPLIT.train_target)
 
 class HomeMade(ClassifierMixin, BaseEstimator):
     """A class that skops does not know."""
+
+    def fit(self):
+        return self
+
+    def predict(self, rows):
+        return np.zeros(len(rows))
 
     def predict_proba(self, rows):
         return np.tile([0.5, 0.5], (len(rows), 1))
@@ -116,7 +122,7 @@ def test_requirements_pin_what_loads_it_and_name_no_machine(folder):
     for path in folder.iterdir():
         if not zipfile.is_zipfile(path):
             text = path.read_text()
-            assert "file:" not in text
+            assert "file:/" not in text
             assert str(folder.parent) not in text
 
 
@@ -257,98 +263,3 @@ def test_saving_warns_of_nothing_and_writes_nothing_to_the_working_folder(tmp_pa
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-class TestAllowedRanges:
-    def test_half_the_span_is_added_at_either_end_and_limits_hold(self):
-        """Seen 0 to 40: half the span is 20, and rain is never below 0."""
-        frame = pd.DataFrame({"rain": [0.0, 40.0], "temperature": [-10.0, 30.0]})
-
-        ranges = allowed_ranges(frame, limits={"rain": (0.0, 50.0)})
-
-        assert ranges == {
-            "rain": Range(0.0, 50.0),
-            "temperature": Range(-30.0, 50.0),
-        }
-
-    @pytest.mark.parametrize(
-        "values",
-        [
-            [0.1234567890126, 0.1234567890132],
-            [-0.1234567890126, 0.0],
-            [1_700_000_000_123_456_789.0, 1_700_000_086_523_456_789.0],
-        ],
-    )
-    @pytest.mark.parametrize("margin", [0.0, 1e-15])
-    def test_what_was_seen_passes_to_the_last_digit(self, values, margin):
-        frame = pd.DataFrame({"x": values})
-
-        (allowed,) = allowed_ranges(frame, margin=margin).values()
-
-        assert all(map(allowed.holds, values))
-
-    def test_rounding_does_not_pass_a_limit(self):
-        floor, ceiling = 0.1234567890126, 9.1234567890124
-        frame = pd.DataFrame({"x": [floor, ceiling]})
-
-        ranges = allowed_ranges(frame, limits={"x": (floor, ceiling)})
-
-        assert ranges == {"x": Range(floor, ceiling)}
-
-    def test_bounds_are_written_without_the_noise_of_floats(self):
-        """0.3 - 0.1 is 0.19999999999999998 to a computer."""
-        frame = pd.DataFrame({"x": [0.1, 0.3]})
-
-        assert allowed_ranges(frame, margin=1.0) == {"x": Range(-0.1, 0.5)}
-
-    @pytest.mark.parametrize(
-        ("value", "expected"), [(5, (2.5, 7.5)), (-8, (-12, -4)), (0, (-0.5, 0.5))]
-    )
-    def test_a_column_of_one_value_is_widened_by_its_size(self, value, expected):
-        frame = pd.DataFrame({"x": [value] * 3})
-
-        assert allowed_ranges(frame) == {"x": Range(*expected)}
-
-    def test_every_day_of_the_two_later_years_passes(self):
-        ranges = allowed_ranges(SPLIT.train_features, limits=FEATURE_LIMITS)
-
-        assert len(SPLIT.test_features) == 729
-        for name, allowed in ranges.items():
-            assert SPLIT.test_features[name].map(allowed.holds).all(), name
-
-    def test_a_record_day_passes_and_impossible_values_do_not(self):
-        """Seattle's records: 42.2 °C in June 2021, -17.8 °C in January 1950.
-
-        National Weather Service, climate of Seattle-Tacoma airport.
-        """
-        ranges = allowed_ranges(SPLIT.train_features, limits=FEATURE_LIMITS)
-
-        assert ranges["temp_max_c"].holds(42.2)
-        assert ranges["temp_min_c"].holds(-17.8)
-        for impossible in (285.4, 90.0, 1e12, -1e12):
-            assert not ranges["temp_max_c"].holds(impossible), impossible
-
-    def test_kelvin_is_refused_every_day_and_fahrenheit_on_most_summer_days(self):
-        """Fahrenheit that could be Celsius passes a check of single rows."""
-        ranges = allowed_ranges(SPLIT.train_features, limits=FEATURE_LIMITS)
-        high = ranges["temp_max_c"].highest
-        celsius = SPLIT.test_features["temp_max_c"]
-        summer = celsius[celsius.index.month.isin([6, 7, 8])]
-
-        assert (celsius + 273.15 > high).all()
-        assert (summer * 1.8 + 32 > high).all()
-        assert 0.5 < (celsius * 1.8 + 32 > high).mean() < 1
-
-    @pytest.mark.parametrize(
-        ("values", "options", "expected"),
-        [
-            ([1.0, 2.0], {"margin": -0.1}, "margin is -0.1"),
-            ([1.0, float("inf")], {}, "'x' has no finite range"),
-            ([1.0, float("nan"), 2.0], {}, "'x' has no finite range"),
-            ([], {}, "'x' has no finite range"),
-            ([-1.0, 2.0], {"limits": {"x": (0.0, 9.0)}}, "outside its limits"),
-        ],
-    )
-    def test_what_gives_no_range_is_refused(self, values, options, expected):
-        with pytest.raises(SettingError, match=expected):
-            allowed_ranges(pd.DataFrame({"x": values}), **options)
