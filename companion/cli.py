@@ -22,6 +22,7 @@ __all__ = ["COMMANDS", "main", "run"]
 COMMANDS = {
     "doctor": "Check that this computer has what the course needs.",
     "train": "Train the lab's model and save it as an MLflow model folder.",
+    "profile": "Add ranges and the training data's profile to a model folder.",
     "serve": "Serve a model with checks, a prediction log and health pages.",
     "predictions": "List the predictions in the log.",
     "failures": "List the requests that were refused or failed.",
