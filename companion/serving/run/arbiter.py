@@ -23,6 +23,7 @@ from gunicorn.arbiter import Arbiter
 from companion.serving.models.source import ProvenModel
 from companion.serving.reloads import Reloads, write_reloads
 from companion.serving.run.reports import Report
+from companion.serving.run.worker import BOOT_SIGNALS
 from companion.system.terminals import Terminal
 
 __all__ = ["RETIRE", "Assignment", "RollingArbiter"]
@@ -87,11 +88,24 @@ class RollingArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         """Refuse; gunicorn would run our command line again, which takes the port."""
         self.log.warning("SIGUSR2 is not supported; start a new server instead.")
 
+    def spawn_worker(self) -> Any:
+        """Start a worker; what it is told before it can listen waits for it.
+
+        A fork begins with the arbiter's own handlers, which would swallow it.
+        """
+        signal.pthread_sigmask(signal.SIG_BLOCK, BOOT_SIGNALS)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, BOOT_SIGNALS)
+
     def stop(self, graceful: bool = True) -> None:
         """End all workers; those that still load have nothing to finish."""
         self._read_reports()
+        self._candidate = None
         for worker in list(self.WORKERS.values()):
             if not worker.ready and not worker.has_no_model:
+                worker.retiring = True
                 self.kill_worker(worker.pid, signal.SIGQUIT)
         # gunicorn would delete the file of a Unix socket, which is not its own, and
         # end without its workers if somebody else has deleted it.

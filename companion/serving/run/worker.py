@@ -40,11 +40,13 @@ from companion.serving.run.lingering import LingeringSockets
 from companion.serving.run.raw_answer import RawAnswers
 from companion.serving.run.running import Running, RunningRequests
 
-__all__ = ["STALL_S", "QuietLogger", "Worker"]
+__all__ = ["BOOT_SIGNALS", "STALL_S", "QuietLogger", "Worker"]
 
 # A phone may lose its network for several seconds. It is less than the time that
 # running requests have during a shutdown.
 STALL_S = 20
+# What the arbiter may send to a worker before the worker can listen to it.
+BOOT_SIGNALS = (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR2)
 _ENDING_POLL_S = 0.2
 # During the shutdown, a client that has just connected may be about to send.
 _ENDING_SILENCE_S = 1.0
@@ -87,6 +89,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGUSR2, self._retire)
         signal.siginterrupt(signal.SIGUSR2, False)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, BOOT_SIGNALS)
 
     def _retire(self, *_: object) -> None:
         self._retiring = True
