@@ -21,6 +21,7 @@ RAIN_ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
 SLOW = (
     "book/test_broken_copies.py",
     "book/test_mathml_formulas.py",
+    "book/test_own_model.py",
     "book/test_run_chapters.py",
     "commands/test_llm.py",
     "commands/test_train.py",
