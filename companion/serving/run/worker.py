@@ -138,8 +138,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
         It is a `gunicorn.workers.gthread.TConn`, new or with a further request.
         """
-        if not getattr(conn, "data_ready", True) and not conn.initialized:
-            # gunicorn 26 would keep a thread waiting for five seconds.
+        if not conn.data_ready and not conn.initialized:
+            # gunicorn would keep a thread waiting for five seconds.
             self._await_data(conn)
             return
         # Python's own timeouts would be undone when gunicorn sets the socket to
@@ -200,6 +200,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait for something to do; during the shutdown for running requests only."""
         if self.alive:
+            if self._running.unanswered:  # look whether they are late
+                timeout = min(timeout, _LOOK_EVERY_S)
             super().wait_for_and_dispatch_events(timeout)
             self._lingering.close_old()
             self._give_up_late()
@@ -216,8 +218,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         for connection in self.keepalived_conns:
             connection.timeout = 0.0  # long ago on the clock of `murder_keepalived`
         self.murder_keepalived()
-        if hasattr(self, "pending_conns"):  # since gunicorn 25
-            self._end_silent()
+        self._end_silent()
         if self.nr_conns > 0:
             super().wait_for_and_dispatch_events(min(timeout, _ENDING_POLL_S))
 

@@ -103,6 +103,7 @@ def test_chunks_that_nobody_reads_may_be_broken_and_are_not_logged(shared_server
         host, port = shared_server.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=5) as connection:
             connection.sendall(head + body)
+            connection.shutdown(socket.SHUT_WR)
             answer = b""
             while piece := connection.recv(65536):
                 answer += piece
