@@ -17,6 +17,7 @@ from companion.serving.metrics import ServerMetrics
 from companion.store import FailedRequest, Journal, ModelProfile, Prediction
 from companion.store.journal.behind import Behind, read_behind
 from companion.store.journal.losses import LossCounter
+from companion.store.records import PredictionBatch
 
 __all__ = ["PredictionLog"]
 
@@ -55,15 +56,20 @@ class PredictionLog:
         return read_behind(self.journal.folder)
 
     def write(
-        self, predictions: Sequence[Prediction], profile: Mapping[str, Any]
+        self,
+        predictions: Sequence[Prediction | PredictionBatch],
+        profile: Mapping[str, Any],
+        n_rows: int = 1,
     ) -> None:
-        """Write the predictions of one request, all or none.
+        """Write the predictions of one request, of `n_rows` rows, all or none.
 
         Before the first ones of a model goes its training profile, for whoever counts
         the inputs by its bins. Raises ProblemError if they cannot be written and
         answers need the log.
         """
-        model = (predictions[0].model_name, predictions[0].model_version)
+        one = predictions[0]
+        one = one.first if isinstance(one, PredictionBatch) else one
+        model = (one.model_name, one.model_version)
         # By identity: to compare it would take longer than to write the record.
         is_new = bool(profile) and self._profiled.get(model) is not profile
         first = [_record_of_profile(*model, profile)] if is_new else []
@@ -73,7 +79,7 @@ class PredictionLog:
                 self._profiled[model] = profile
         except JournalError as err:
             # What is refused was never answered, so nothing is lost.
-            n_lost = len(predictions) if self._answer_without else 0
+            n_lost = n_rows if self._answer_without else 0
             self._losses.note_loss(err, n_lost)
             self._metrics.count_lost(n_lost)
             if not self._answer_without:
@@ -83,7 +89,7 @@ class PredictionLog:
                 ) from err
         else:
             self._losses.note_success()
-        self._metrics.count_predictions(predictions)
+        self._metrics.count_predictions(*model, n_rows)
 
     def write_failure(self, failed: FailedRequest) -> None:
         """Write that a request got a problem; one that cannot be written is let go."""

@@ -16,7 +16,7 @@ and no label whose values have no end.
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -25,7 +25,6 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from companion.serving.http.problems import Problem
-from companion.store import Prediction
 
 __all__ = ["OTHER", "ServerMetrics"]
 
@@ -139,15 +138,14 @@ class ServerMetrics:
 
         return watched
 
-    def count_predictions(self, predictions: Sequence[Prediction]) -> None:
-        """Count the predictions of one answered request, all of one model."""
-        one = predictions[0]
-        key = one.model_name, one.model_version
+    def count_predictions(self, model: str, version: str, n_rows: int) -> None:
+        """Count the predictions of one answered request."""
+        key = model, version
         counter = self._by_model.get(key)
         if counter is None:
             counter = self._by_model[key] = self._predictions.labels(*key)
-        counter.inc(len(predictions))
-        self._rows.observe(len(predictions))
+        counter.inc(n_rows)
+        self._rows.observe(n_rows)
 
     def count_lost(self, n_predictions: int) -> None:
         """Count predictions that were given and not logged."""

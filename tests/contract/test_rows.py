@@ -291,3 +291,58 @@ def test_the_quick_and_the_thorough_check_agree_on_numbers(value):
         return True
 
     assert accepts(quick) == accepts(thorough) == (-5 <= value <= 5)
+
+
+MANY = [{"rain_mm": number / 10, "days": number % 7} for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"rain_mm": float("nan"), "days": 1},
+        {"rain_mm": float("inf"), "days": 1},
+        {"rain_mm": -1.0, "days": 1},
+        {"rain_mm": True, "days": 1},
+        {"rain_mm": "1", "days": 1},
+        {"rain_mm": None, "days": 1},
+        {"rain_mm": 10**400, "days": 1},
+        {"rain_mm": 1.0, "days": 2**70},
+        {"rain_mm": 1.0},
+        {"rain_mm": 1.0, "other": 1},
+        {"rain_mm": 1.0, "days": 1, "other": 1},
+        {},
+        7,
+        None,
+    ],
+)
+@pytest.mark.parametrize("place", [0, 25, 49])
+def test_many_rows_are_refused_for_what_a_few_are(bad, place):
+    contract = Contract(
+        [
+            Column(name="rain_mm", kind="double", allowed=Range(0, 100)),
+            Column(name="days", kind="long"),
+        ]
+    )
+    rows = [*MANY]
+    rows[place] = bad
+    with pytest.raises(RefusedError) as few:
+        contract.check([bad])
+
+    with pytest.raises(RefusedError) as many:
+        contract.check(rows)
+
+    def entries(caught):
+        return [entry | {"row": None, "detail": ""} for entry in caught.value.entries]
+
+    assert entries(many) == entries(few)
+    assert {entry["row"] for entry in many.value.entries} == {place}
+
+
+def test_many_rows_are_given_in_the_order_of_the_columns():
+    columns = [Column(name="days", kind="long"), Column(name="rain_mm", kind="double")]
+
+    checked = Contract(columns).check(MANY)
+
+    assert checked.tuples == [(row["days"], row["rain_mm"]) for row in MANY]
+    assert checked.rows == MANY
+    assert checked.all_numbers

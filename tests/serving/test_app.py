@@ -512,3 +512,26 @@ def test_a_server_of_two_models_is_ready_when_both_are(two_models):
 
     assert answer.status_code == 503
     assert [str(other) in reason for reason in answer.json["reasons"]] == [True]
+
+
+def test_many_rows_are_logged_as_if_they_had_come_alone(client, tmp_path, store):
+    rows = [ROW | {"rain_mm": number / 10} for number in range(50)]
+
+    body = client.post("/predict", json={"rows": rows}).json
+    alone = client.post("/predict", json={"rows": rows[:1]}).json["predictions"][0]
+
+    one, *_ = body["predictions"]
+    assert one["value"] == pytest.approx(alone["value"], rel=1e-12)
+    assert one["label"] == alone["label"]
+    by_id = {row["id"]: row for row in logged(tmp_path, store)}
+    assert len(by_id) == 51
+    for given, prediction in zip(rows, body["predictions"], strict=True):
+        row = by_id[prediction["id"]]
+        assert json.loads(row["inputs"]) == given
+        assert row["value"] == prediction["value"]
+        assert row["request_id"] == body["request_id"]
+    shared = ("model_name", "model_version", "label", "params")
+    first = by_id[one["id"]]
+    assert [first[name] for name in shared] == [
+        by_id[alone["id"]][name] for name in shared
+    ]

@@ -88,6 +88,12 @@ class AnswerReader:
         if len(classes) != width:
             classes = tuple(range(width))
             names = tuple(map(str, classes))
+        if width == 2:
+            (first, second), (no, yes) = names, classes
+            return [
+                RowAnswer(b, yes if b > a else no, max(a, b), {first: a, second: b})
+                for a, b in raw.tolist()
+            ]
         answers = []
         for chances in raw.tolist():
             score = max(chances)

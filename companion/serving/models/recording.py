@@ -9,8 +9,45 @@ from companion.errors import ModelFailedError, SettingError
 from companion.serving.models.answers import RowAnswer, label_text
 from companion.serving.models.folder import ModelFolder
 from companion.store import Prediction
+from companion.store.records import PredictionBatch
 
-__all__ = ["make_predictions"]
+__all__ = ["make_predictions", "record_predictions"]
+
+# Fewer are written one by one as quickly, and are easier to read in the journal.
+_MANY = 20
+
+
+def record_predictions(
+    folder: ModelFolder,
+    checked: Checked,
+    answers: Sequence[RowAnswer],
+    **shared: Any,
+) -> Sequence[Prediction | PredictionBatch]:
+    """Make what the log keeps of a request: its records, or one for many plain rows.
+
+    The arguments and errors are those of `make_predictions`.
+    """
+    if (
+        len(answers) < _MANY
+        or not checked.all_numbers
+        or any(_outputs(one) is not None for one in answers)
+    ):
+        return make_predictions(folder, checked, answers, **shared)
+    values, labels, scores, _, _ = zip(*answers, strict=True)
+    texts = {one: None if one is None else label_text(one) for one in set(labels)}
+    first = checked._replace(rows=checked.rows[:1])
+    try:
+        return [
+            PredictionBatch(
+                first=make_predictions(folder, first, answers[:1], **shared)[0],
+                inputs=checked.rows,
+                values=values,
+                labels=[texts[one] for one in labels],
+                scores=scores,
+            )
+        ]
+    except SettingError as err:
+        raise ModelFailedError("The model's answer cannot be logged.") from err
 
 
 def make_predictions(

@@ -22,7 +22,7 @@ from selectors import EVENT_READ
 from typing import Any
 
 from gunicorn.glogging import Logger
-from gunicorn.http.body import ChunkedReader
+from gunicorn.http.body import Body, ChunkedReader
 from gunicorn.http.errors import (
     LimitRequestHeaders,
     LimitRequestLine,
@@ -53,6 +53,7 @@ _ENDING_SILENCE_S = 1.0
 _LOOK_EVERY_S = 0.25
 # They only refuse and answer health pages; several, for a client may be slow to read.
 _REFUSING_THREADS = 4
+_CHUNK_BYTES = 65536  # to take from a socket at once
 
 _logger = logging.getLogger(__name__)
 
@@ -174,6 +175,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             req.body.reader = _InvitingReader(req.body.reader, conn.sock)
             # Without that invitation it is open whether the body comes after all.
             req.force_close()
+        req.body = _QuickBody(req.body.reader)
+        req.unreader.mxchunk = _CHUNK_BYTES
         return super().handle_request(req, conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
@@ -283,6 +286,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             error = ProblemError("internal", "The server failed. See its log.")
             log_failure(exc, request_id)
         self._raw_answers.send(client, problem_of(error), exchange, environ)
+
+
+class _QuickBody(Body):  # type: ignore[misc]  # gunicorn has no types
+    """A body that is read in one go where it can be; gunicorn takes 1,024 bytes each.
+
+    With 190 kB that took as long as parsing them.
+    """
+
+    def read(self, size: int | None = None) -> bytes:
+        content: bytes
+        if size is not None and size > 0 and not self.buf.tell():
+            content = self.reader.read(size)
+        else:
+            content = super().read(size)
+        return content
 
 
 class _CheckedReader:

@@ -29,9 +29,9 @@ from companion.serving.http.responses import current_exchange, find_problem, rep
 from companion.serving.log import PredictionLog
 from companion.serving.models.answers import RowAnswer
 from companion.serving.models.engine import Answer, Model
-from companion.serving.models.recording import make_predictions
+from companion.serving.models.recording import record_predictions
 from companion.serving.models.routing import Router
-from companion.store import FailedRequest, Prediction
+from companion.store import FailedRequest
 
 __all__ = ["PredictAnswers", "predict_views"]
 
@@ -91,12 +91,15 @@ class PredictAnswers:
         started = time.perf_counter()
         folder = model.folder
         given = rows_of_prediction(body, folder.contract)
-        answered, predictions = self._answer(model, given, exchange, started)
-        pairs = zip(predictions, answered.rows, strict=True)
+        answered = self._answer(model, given, exchange, started)
+        request_id = exchange.request_id
         content = {
-            "request_id": exchange.request_id,
+            "request_id": request_id,
             "model": {"name": folder.name, "version": folder.version},
-            "predictions": [_item(one.id, row) for one, row in pairs],
+            "predictions": [
+                _item(f"{request_id}-{number}", row)
+                for number, row in enumerate(answered.rows)
+            ],
         }
         return write_json(content)
 
@@ -117,7 +120,7 @@ class PredictAnswers:
     def _answer_as_mlflow(
         self, model: Model, given: GivenRows, exchange: Exchange, started: float
     ) -> bytes:
-        answered, _ = self._answer(model, given, exchange, started, drop_unknown=True)
+        answered = self._answer(model, given, exchange, started, drop_unknown=True)
         return write_mlflow(answered.raw, bare=given.is_bare)
 
     def _answer(
@@ -128,14 +131,14 @@ class PredictAnswers:
         started: float,
         *,
         drop_unknown: bool = False,
-    ) -> tuple[Answer, list[Prediction]]:
+    ) -> Answer:
         checked = model.check(
             given.rows, max_rows=self._max_rows, drop_unknown=drop_unknown
         )
         if checked.dropped:
             self._warner.warn_of(checked.dropped)
         answered = model.answer(checked, given.params)
-        predictions = make_predictions(
+        records = record_predictions(
             model.folder,
             checked,
             answered.rows,
@@ -146,9 +149,9 @@ class PredictAnswers:
             # The checks and the model; not the time that the client took to send.
             latency_ms=(time.perf_counter() - started) * 1000.0,
         )
-        self._log.write(predictions, model.folder.profile)
+        self._log.write(records, model.folder.profile, len(answered.rows))
         exchange.model = model.folder.name, model.folder.version
-        return answered, predictions
+        return answered
 
 
 def predict_views(answers: PredictAnswers) -> Blueprint:

@@ -10,7 +10,7 @@ from typing import Self
 from companion.errors import JournalError
 from companion.store.journal.aside import set_aside
 from companion.store.journal.writer import SUFFIX
-from companion.store.records import Record, decode_record
+from companion.store.records import Record, decode_line
 from companion.system.locks import take_lock
 
 __all__ = ["Batch", "JournalFile", "list_files"]
@@ -78,7 +78,7 @@ class JournalFile:
                 break
             if line.strip():
                 try:
-                    records.append(decode_record(line))
+                    records += decode_line(line)
                 except ValueError:
                     unreadable[end] = line
             end += len(line)

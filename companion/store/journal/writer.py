@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from companion.errors import JournalError
-from companion.store.records import Record, encode_record
+from companion.store.records import PredictionBatch, Record, encode_record
 from companion.system.locks import take_lock
 
 __all__ = ["SUFFIX", "Journal"]
@@ -66,12 +66,12 @@ class Journal:
         self._file: _OpenFile | None = None
         _journals.add(self)
 
-    def append(self, records: Sequence[Record]) -> None:
+    def append(self, records: Sequence[Record | PredictionBatch]) -> None:
         """Write records, all or none.
 
         Parameters
         ----------
-        records : sequence of Record
+        records : sequence of Record or PredictionBatch
             What to write, in this order.
 
         Raises

@@ -1,10 +1,12 @@
 """The kinds of record that the log keeps, one frozen class for each table."""
 
+from companion.store.records.batch import PredictionBatch
 from companion.store.records.call import OUTCOMES, LLMCall, replace_non_text
 from companion.store.records.failed import FailedRequest
 from companion.store.records.fields import Record
 from companion.store.records.lines import (
     RECORD_TYPES,
+    decode_line,
     decode_record,
     encode_record,
 )
@@ -18,7 +20,9 @@ __all__ = [
     "LLMCall",
     "ModelProfile",
     "Prediction",
+    "PredictionBatch",
     "Record",
+    "decode_line",
     "decode_record",
     "encode_record",
     "replace_non_text",

@@ -1,4 +1,4 @@
-"""Records as lines of the journal, one JSON object each.
+"""Records as lines of the journal, one JSON object each, or one for many predictions.
 
 `RECORD_TYPES` is the one list of the kinds of record; the columns of their
 tables are in `companion.store.sql.schema`.
@@ -8,13 +8,14 @@ import json
 from collections.abc import Mapping
 
 from companion.errors import SettingError
+from companion.store.records.batch import PredictionBatch, split_batch
 from companion.store.records.call import LLMCall
 from companion.store.records.failed import FailedRequest
 from companion.store.records.fields import Record
 from companion.store.records.prediction import Prediction
 from companion.store.records.profile import ModelProfile
 
-__all__ = ["RECORD_TYPES", "decode_record", "encode_record"]
+__all__ = ["RECORD_TYPES", "decode_line", "decode_record", "encode_record"]
 
 _ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
@@ -29,16 +30,24 @@ RECORD_TYPES: Mapping[str, type[Record]] = {
 }
 
 
-def encode_record(record: Record) -> bytes:
-    """Write a record as one line: a JSON object in ASCII and its only line feed."""
+def encode_record(record: Record | PredictionBatch) -> bytes:
+    """Write a record as one line: a JSON object and its only line feed."""
+    if isinstance(record, PredictionBatch):
+        return record.to_line()
     line = _ENCODE({"table": record.table, **record.to_line()})
     return line.encode("ascii") + b"\n"
 
 
 def decode_record(line: bytes) -> Record:
-    """Read a line of the journal; its line feed may be missing.
+    """Read a line of the journal that holds one record; see `decode_line`."""
+    (record,) = decode_line(line)
+    return record
 
-    Raises ValueError if it is not the whole of one record of a known table.
+
+def decode_line(line: bytes) -> list[Record]:
+    """Read the records of a line of the journal; its line feed may be missing.
+
+    Raises ValueError if it is not the whole of records of a known table.
     """
     try:
         row = json.loads(line)
@@ -51,4 +60,7 @@ def decode_record(line: bytes) -> Record:
         raise SettingError(
             f"the log has the tables {sorted(RECORD_TYPES)}, got {table!r:.80}"
         )
-    return RECORD_TYPES[table].from_json(row)
+    kind = RECORD_TYPES[table]
+    if kind is Prediction:
+        return [kind.from_json(one) for one in split_batch(row)]
+    return [kind.from_json(row)]

@@ -1,5 +1,11 @@
+import json
 import math
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from companion.errors import ProblemError
 from companion.serving.http.bodies import read_json
 
 
@@ -13,3 +19,41 @@ def test_a_number_of_thousands_of_digits_leaves_the_others_whole():
     assert first == {"days": 3, "long": int("1" * 400)}
     assert type(first["days"]) is type(second["days"]) is int
     assert second == {"days": 4, "long": -math.inf}
+
+
+_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text("ab:{[", max_size=4), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@given(_JSON)
+def test_what_is_read_is_what_python_reads(value):
+    read = read_json(json.dumps(value).encode())
+
+    assert read == value
+    assert repr(read) == repr(json.loads(json.dumps(value)))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"rows": [], "rows": [{"a": 1}]}',
+        b'{"rows": [{"a": 1, "a": 2}]}',
+        b'{"rows": [{"a": 1, "\\u0061": 2}]}',
+        b'{"rows": [{"a": {"b": 1, "b": 1}}]}',
+        b'{"rows": [{"a": [{"b": ":", "b": ":"}]}]}',
+        b'{"rows": [' + b'{"a": 1},' * 30 + b'{"a": 1, "a": 1}]}',
+        b'[[{"a": 1, "a": 1}]]',
+    ],
+)
+def test_a_member_that_comes_twice_is_found_wherever_it_is(body):
+    with pytest.raises(ProblemError, match="more than once"):
+        read_json(body)

@@ -1,0 +1,99 @@
+"""The predictions of one request as one line of the journal.
+
+A thousand rows would take a thousand records longer to write than the model to answer.
+So what all rows share is written once, and each column of what differs as one list. The
+reader makes the single records of it: nothing past the journal knows of batches.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from companion.errors import SettingError
+from companion.store.records.fields import check_text
+from companion.store.records.prediction import Prediction
+
+__all__ = ["PredictionBatch", "split_batch"]
+
+_KEY = "batch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionBatch:
+    """Predictions for rows that hold nothing but finite numbers, true and false.
+
+    Attributes
+    ----------
+    first : Prediction
+        The record of the first row, whose id ends in ``-0``. The others share its
+        request, time, model, latency, parameters and trace.
+    inputs : sequence of dict
+        The rows.
+    values, scores : sequence of float or None
+        The number that each got, and the probability of its label.
+    labels : sequence of str or None
+        The class that each got.
+
+    Raises
+    ------
+    SettingError
+        If a value cannot be written.
+    """
+
+    first: Prediction
+    inputs: Sequence[dict[str, Any]]
+    values: Sequence[float | None]
+    labels: Sequence[str | None]
+    scores: Sequence[float | None]
+
+    def __post_init__(self) -> None:
+        for name in ("values", "scores"):
+            numbers = [one for one in getattr(self, name) if one is not None]
+            if not all(map(math.isfinite, numbers)):
+                raise SettingError(f"{name} must be finite numbers")
+        for label in set(self.labels) - {None}:
+            check_text("label", label)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def to_line(self) -> bytes:
+        """Write the line of the journal.
+
+        Raises SettingError if a row holds what JSON cannot hold.
+        """
+        import orjson  # comes with the extra `serving`, as whoever makes a batch
+
+        row = {"table": Prediction.table, **self.first.to_line()}
+        row[_KEY] = {
+            "inputs": self.inputs,
+            "value": self.values,
+            "label": self.labels,
+            "score": self.scores,
+        }
+        try:
+            return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+        except TypeError as err:
+            raise SettingError(f"inputs must be JSON values: {err}") from err
+
+
+def split_batch(row: dict[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Make the single rows of a line; a line that is no batch is one row.
+
+    Raises ValueError if its lists do not fit together.
+    """
+    batch = row.pop(_KEY, None)
+    if batch is None:
+        yield row
+        return
+    request_id = row.get("request_id")
+    if not isinstance(batch, dict) or not batch:
+        raise SettingError(f"a batch is an object of lists, got {batch!r:.80}")
+    try:
+        columns = zip(*batch.values(), strict=True)
+        for number, values in enumerate(columns):
+            own = dict(zip(batch, values, strict=True))
+            yield row | own | {"id": f"{request_id}-{number}"}
+    except TypeError as err:
+        raise ValueError(f"the line holds a broken batch: {err}") from None
