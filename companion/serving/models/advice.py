@@ -10,7 +10,7 @@ __all__ = ["advise", "advise_on_count", "other_versions"]
 
 _PINNED = re.compile(r"^([A-Za-z0-9][\w.-]*)==([\w.+!-]+)", re.MULTILINE)
 _MOST = 3
-_CATEGORY = re.compile(r"categor(y|ies|ical)")
+_CATEGORY = re.compile(r"category|categories|categorical")
 
 
 def advise(folder: ModelFolder, failure: BaseException) -> str:

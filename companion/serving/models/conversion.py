@@ -22,7 +22,7 @@ import platformdirs
 from companion import __version__
 from companion.serving.models.folder import ModelFolder
 
-__all__ = ["NotFastError", "find_conversion", "forget_conversion"]
+__all__ = ["NotFast", "find_conversion", "forget_conversion"]
 
 # Whoever asks for ONNX Runtime by name waits longer than whoever lets us choose.
 _PATIENCE_S = 30.0
@@ -46,7 +46,7 @@ _PROGRAM = "companion.serving.models.convert"
 _found: dict[str, bytes] = {}
 
 
-class NotFastError(Exception):
+class NotFast(Exception):  # noqa: N818 - a reason that `auto` takes calmly
     """A model that ONNX Runtime does not answer for; its message is the reason."""
 
 
@@ -54,7 +54,7 @@ def find_conversion(folder: ModelFolder, *, patient: bool = False) -> bytes:
     """Return the model in a folder as ONNX.
 
     With `patient`, a conversion may take minutes, and one that took too long before is
-    tried again. Raises NotFastError if it cannot be converted.
+    tried again. Raises NotFast if it cannot be converted.
     """
     key = _key(folder)
     content = _found.get(key)
@@ -65,7 +65,7 @@ def find_conversion(folder: ModelFolder, *, patient: bool = False) -> bytes:
             _keep(key, content)
         _found[key] = content
     if reason := _reason(content):
-        raise NotFastError(reason)
+        raise NotFast(reason)
     return content
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from companion.serving.models.conversion import NotFastError
+from companion.serving.models.conversion import NotFast
 from companion.serving.models.folder import read_model_folder
 from companion.serving.models.loading import load_native
 from companion.serving.models.onnx import find_layout, input_names, prove_fast
@@ -26,11 +26,11 @@ def convert_estimator(estimator: Any, method: str, names: Sequence[str]) -> byte
 
     The result takes one array of float64, or one for each name where the estimator
     chooses its columns by name. Its first output is what `method` returns; that of
-    `predict` may be followed by the scores of the classes. Raises NotFastError with the
+    `predict` may be followed by the scores of the classes. Raises NotFast with the
     reason if that cannot be.
     """
     if method not in ("predict", "predict_proba"):
-        raise NotFastError(f"its method {method} is not converted")
+        raise NotFast(f"its method {method} is not converted")
     failure: Exception | None = None
     for inputs in _inputs(estimator, names):
         try:
@@ -41,11 +41,11 @@ def convert_estimator(estimator: Any, method: str, names: Sequence[str]) -> byte
         outputs = model.graph.output
         if method == "predict_proba":
             if len(outputs) < 2:
-                raise NotFastError("its conversion has no probabilities")
+                raise NotFast("its conversion has no probabilities")
             del outputs[0]  # what is left out need not be computed
         content: bytes = model.SerializeToString()
         return content
-    raise NotFastError(f"it is not converted: {_describe(failure)}") from failure
+    raise NotFast(f"it is not converted: {_describe(failure)}") from failure
 
 
 def _inputs(estimator: Any, names: Sequence[str]) -> list[list[tuple[str, Any]]]:
@@ -67,13 +67,13 @@ def _convert(estimator: Any, inputs: list[tuple[str, Any]]) -> Any:
 
 
 def _convert_folder(path: str) -> bytes:
-    """Convert and prove the model in a folder; NotFastError if that fails."""
+    """Convert and prove the model in a folder; NotFast if that fails."""
     folder = read_model_folder(path)
     find_layout(folder)
     native = load_native(folder)
     model = native.prove(folder)
     if native.estimator is None:
-        raise NotFastError("MLflow does not give away what it loaded")
+        raise NotFast("MLflow does not give away what it loaded")
     names = input_names(folder)
     content = convert_estimator(native.estimator, folder.predict_fn, names)
     prove_fast(model, native.ask, content)
@@ -90,7 +90,7 @@ def main(path: str, out: str) -> None:
     warnings.simplefilter("ignore")
     try:
         content = _convert_folder(path)
-    except NotFastError as err:
+    except NotFast as err:
         content = json.dumps({"reason": str(err)}).encode()
     except Exception as err:  # noqa: BLE001 - whatever it is, it is the reason
         content = json.dumps({"reason": _describe(err)}).encode()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from companion.contract.rows import Checked, Contract
 from companion.errors import MissingExtraError, ModelError
 from companion.serving.models.conversion import (
-    NotFastError,
+    NotFast,
     find_conversion,
     forget_conversion,
 )
@@ -70,7 +70,7 @@ def put_behind_onnx(model: Model, ask: Ask, *, required: bool) -> Model:
         if required:
             raise
         return replace(model, engine=EngineUse(reason=str(err)))
-    except NotFastError as err:
+    except NotFast as err:
         if required:
             raise ModelError(
                 f"ONNX Runtime cannot answer for the model in {model.folder.path}: "
@@ -99,7 +99,7 @@ def prepare_conversion(folder: ModelFolder, *, required: bool) -> None:
         _require_onnx()
         find_layout(folder)
         find_conversion(folder, patient=required)
-    except NotFastError:
+    except NotFast:
         pass
     except MissingExtraError:
         if required:
@@ -122,16 +122,16 @@ def _make_fast(model: Model, ask: Ask, *, patient: bool) -> Fast:
         content = find_conversion(model.folder, patient=patient)
         try:
             return prove_fast(model, ask, content)
-        except NotFastError:
+        except NotFast:
             raise
         except Exception as err:
-            raise NotFastError(f"ONNX Runtime fails: {type(err).__name__}") from err
+            raise NotFast(f"ONNX Runtime fails: {type(err).__name__}") from err
 
 
 def prove_fast(model: Model, ask: Ask, content: bytes) -> Fast:
     """Put an ONNX model in place of a model, if both answer alike.
 
-    Raises NotFastError if they do not; whatever ONNX Runtime raises is passed on.
+    Raises NotFast if they do not; whatever ONNX Runtime raises is passed on.
     """
     to_array = find_layout(model.folder)
     outputs = _open_session(content)
@@ -139,7 +139,7 @@ def prove_fast(model: Model, ask: Ask, content: bytes) -> Fast:
     proof = _make_proof(model)
     want = native(proof, {})
     if not isinstance(want, np.ndarray):
-        raise NotFastError(f"it answers with a {type(want).__name__}, not an array")
+        raise NotFast(f"it answers with a {type(want).__name__}, not an array")
     rest, dtype = want.shape[1:], want.dtype
     first = outputs[0]
 
@@ -159,25 +159,25 @@ def prove_fast(model: Model, ask: Ask, content: bytes) -> Fast:
 def find_layout(folder: ModelFolder) -> Callable[[Checked], Array]:
     """Return how rows become the one array of float64 that a converted model takes.
 
-    Raises NotFastError if the model takes something else than numbers.
+    Raises NotFast if the model takes something else than numbers.
     """
     contract = folder.contract
     if folder.loader != "mlflow.sklearn":
-        raise NotFastError("it is not a model of scikit-learn")
+        raise NotFast("it is not a model of scikit-learn")
     if not isinstance(contract, Contract) or contract.layout == "arrays":
-        raise NotFastError("its inputs are not columns of numbers")
+        raise NotFast("its inputs are not columns of numbers")
     if contract.params:
-        raise NotFastError("it takes parameters")
+        raise NotFast("it takes parameters")
     if contract.layout == "array":
         dtype = np.dtype(contract.columns[0].spec["tensor-spec"]["dtype"])
         shape = contract.columns[0].spec["tensor-spec"]["shape"]
         if dtype.kind not in "fiub" or len(shape) != 2 or shape[1] < 1:
-            raise NotFastError("its inputs are not numbers")
+            raise NotFast("its inputs are not numbers")
         return lambda checked: np.array(
             [values[0] for values in checked.tuples], dtype=dtype
         ).astype(np.float64, copy=False)
     if not all(column.is_number for column in contract.columns):
-        raise NotFastError("its inputs are not all numbers")
+        raise NotFast("its inputs are not all numbers")
     single = [n for n, column in enumerate(contract.columns) if column.kind == "float"]
 
     def to_array(checked: Checked) -> Array:
@@ -240,24 +240,24 @@ def _open_session(content: bytes) -> list[Callable[[Array], Array]]:
 
 
 def _compare(got: Array, want: Any) -> float:
-    """Return the largest difference; NotFastError if it is one that counts."""
+    """Return the largest difference; NotFast if it is one that counts."""
     want = np.asarray(want)
     if got.shape != want.shape or got.dtype != want.dtype:
-        raise NotFastError(
+        raise NotFast(
             f"ONNX Runtime answers with {got.dtype} of shape {got.shape}, its library "
             f"with {want.dtype} of shape {want.shape}"
         )
     if want.dtype.kind != "f":
         others = int((got != want).sum())
         if others:
-            raise NotFastError(
+            raise NotFast(
                 f"ONNX Runtime gives another label for {others} of {len(want)} rows"
             )
         return 0.0
     same = (got == want) | (np.isnan(got) & np.isnan(want))
     difference = float(np.abs(np.where(same, 0.0, got - want)).max(initial=0.0))
     if not difference <= MAX_DIFFERENCE:
-        raise NotFastError(
+        raise NotFast(
             f"its answers and those of ONNX Runtime differ by up to {difference:.1g}"
         )
     return difference
@@ -280,4 +280,4 @@ def _compare_scores(
             if got.shape != want.shape and got.size == want.size:
                 got = got.reshape(want.shape)
             return _compare(got, want)
-    raise NotFastError("the scores that its labels are chosen by cannot be compared")
+    raise NotFast("the scores that its labels are chosen by cannot be compared")

@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 from companion.errors import ModelError
 from companion.serving import ServerConfig, create_app
 from companion.serving.models import conversion, convert, onnx
-from companion.serving.models.conversion import NotFastError
+from companion.serving.models.conversion import NotFast
 from companion.serving.models.folder import read_model_folder
 from companion.serving.models.loading import load_model, load_native
 
@@ -317,7 +317,7 @@ def test_the_labels_of_a_classifier_are_proven_by_its_scores(folder_of):
     native = load_native(read_model_folder(folder))
     content = convert.convert_estimator(other, "predict", list(X))
 
-    with pytest.raises(NotFastError, match="differ"):
+    with pytest.raises(NotFast, match="differ"):
         onnx.prove_fast(load_model(folder), native.ask, content)
 
 
