@@ -81,7 +81,7 @@ def test_a_folder_and_its_mlmodel_file_are_the_same_model(stored):
 
 
 @pytest.mark.parametrize(
-    "name", ["models:x", "runs-3", "my@model", "m-1", "C:", "Modell für Größe 1"]
+    "name", ["models:x", "runs-3", "my@model", "m-1", "C:", "maison à côté 1"]
 )
 def test_a_folder_whose_name_looks_like_an_address_is_a_folder(
     name, tmp_path, monkeypatch
