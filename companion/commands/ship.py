@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -19,6 +20,8 @@ __all__ = ["command"]
 
 # A smaller shipment is over before anyone reads a progress bar.
 _BAR_FROM_BYTES = 1_000_000
+# Of two processes that want one processor, the other gets three quarters.
+_NICENESS = 5
 
 
 @click.command(
@@ -70,6 +73,8 @@ def command(
     if retry_bad:
         count = retry_aside(journal_folder(store, journal))
         click.echo(f"Trying again what was set aside in {_count(count, 'file')}.")
+    if while_stdin_open:
+        _step_back()
     if following:
         stop = _stop_at_end_of_input() if while_stdin_open else _stop_at_signal()
         with contextlib.closing(Shipper(store, journal)) as shipper:
@@ -77,6 +82,12 @@ def command(
     else:
         report = _ship_once(store, journal)
     click.echo(_sentence(report))
+
+
+def _step_back() -> None:
+    """Let the program that is served have the processor first; the journal can wait."""
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
 
 
 def _ship_once(store: str, journal: Path | None) -> ShipReport:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from servers import PEERS, Peer, SkippedError, Task, make_task
@@ -43,8 +44,7 @@ def run() -> None:
         peers = _start_all(task, stack)
         one = _take_turns(task, peers, n_rows=1)
         memory = {name: peer.memory_mb() for name, peer in peers.items()}
-        large = {name: peer for name, peer in peers.items() if name in (_AUTO, _MLFLOW)}
-        many = _take_turns(task, large, n_rows=MANY)
+        many = _take_turns(task, _with_mlflows_body(peers), n_rows=MANY)
     _print_one_row(one, memory)
     _print_many_rows(many)
 
@@ -57,6 +57,14 @@ def _start_all(task: Task, stack: ExitStack) -> dict[str, Peer]:
         except SkippedError as err:
             _say(f"  {name} is skipped: {err}")
     return peers
+
+
+def _with_mlflows_body(peers: Mapping[str, Peer]) -> dict[str, Peer]:
+    """Return MLflow's server, ours with the same body, and ours with its own."""
+    ours, theirs = peers[_AUTO], peers[_MLFLOW]
+    url = ours.url.replace("/predict", "/invocations")
+    same = replace(ours, url=url, body=theirs.body)
+    return {_AUTO: same, _MLFLOW: theirs, f"{_AUTO}, /predict": ours}
 
 
 def _take_turns(task: Task, peers: Mapping[str, Peer], *, n_rows: int) -> Rounds:

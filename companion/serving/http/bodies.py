@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import orjson
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -185,6 +186,10 @@ def write_mlflow(raw: Any, *, bare: bool = False) -> bytes:
     if hasattr(raw, "to_dict"):  # a pandas DataFrame
         raw = raw.to_dict(orient="records")
     elif hasattr(raw, "tolist"):  # a NumPy array
+        if not bare and raw.dtype == float and np.isfinite(raw).all():
+            # In an eighth of the time; MLflow has a blank after each comma.
+            text = orjson.dumps({"predictions": raw.tolist()})
+            return text.replace(b",", b", ").replace(b":", b": ", 1)
         raw = raw.tolist()
     content = raw if bare else {"predictions": raw}
     return json.dumps(content, default=_plain).encode()

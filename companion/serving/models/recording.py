@@ -27,13 +27,13 @@ def record_predictions(
 
     The arguments and errors are those of `make_predictions`.
     """
-    if (
-        len(answers) < _MANY
-        or not checked.all_numbers
-        or any(_outputs(one) is not None for one in answers)
-    ):
+    if len(answers) < _MANY or not checked.all_numbers:
         return make_predictions(folder, checked, answers, **shared)
-    values, labels, scores, _, _ = zip(*answers, strict=True)
+    values, labels, scores, chances, outputs = zip(*answers, strict=True)
+    all_none = outputs.count(None), chances.count(None)
+    if all_none[0] < len(answers) or (None in values and all_none[1] < len(answers)):
+        # More than numbers and labels: `_outputs` has something.
+        return make_predictions(folder, checked, answers, **shared)
     texts = {one: None if one is None else label_text(one) for one in set(labels)}
     first = checked._replace(rows=checked.rows[:1])
     try:
