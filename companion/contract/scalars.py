@@ -46,6 +46,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "datetime": "a time such as 2014-05-01T18:00:00, in UTC unless it has an offset",
     "binary": "bytes, as text in base64",
 }
+_FIRST_INEXACT = 2**53
 _LARGEST_FLOAT32 = 3.4028234663852886e38  # IEEE 754 binary32
 WIDEST: Mapping[str, Range] = {
     "boolean": Range(0, 1),
@@ -107,7 +108,10 @@ def _read_number(kind: str, value: Any) -> tuple[Any, Complaint | None]:
     if kind == "boolean" and type(value) in (int, float) and value in (0, 1):
         value = bool(value)
     elif kind in ("integer", "long") and type(value) is float and value.is_integer():
-        # Programs that know only one kind of number write 3 as 3.0.
+        # Programs that know only one kind of number write 3 as 3.0. From 2**53 on
+        # a float may stand for several whole numbers, and nobody knows for which.
+        if abs(value) >= _FIRST_INEXACT:
+            return value, ("out_of_range", "is too large for a whole number as a float")
         value = int(value)
     if type(value) not in NUMBER_TYPES[kind]:
         return value, ("wrong_type", f"is not {DESCRIPTIONS[kind]}")

@@ -59,14 +59,16 @@ class PredictionLog:
         self,
         predictions: Sequence[Prediction | PredictionBatch],
         profile: Mapping[str, Any],
-        n_rows: int = 1,
     ) -> None:
-        """Write the predictions of one request, of `n_rows` rows, all or none.
+        """Write the predictions of one request, all or none.
 
         Before the first ones of a model goes its training profile, for whoever counts
         the inputs by its bins. Raises ProblemError if they cannot be written and
         answers need the log.
         """
+        n_rows = sum(
+            len(one) if isinstance(one, PredictionBatch) else 1 for one in predictions
+        )
         one = predictions[0]
         one = one.first if isinstance(one, PredictionBatch) else one
         model = (one.model_name, one.model_version)

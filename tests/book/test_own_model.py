@@ -122,6 +122,7 @@ def test_the_first_model_answers_as_the_page_says(tmp_path):
         answer = ask(curl[curl.index("-d") + 1])
         with pytest.raises(urllib.error.HTTPError) as refused:
             ask(curl[-1].replace("60.5", "2000"))
+        refused.value.close()
 
     # 4000 EUR for each of 60.5 m2, and 9000 for each of two rooms.
     assert float(re.search(r'"value":\s*([\d.]+)', answer)[1]) == pytest.approx(

@@ -22,7 +22,8 @@ def run(name, *arguments, variable=None, option=None):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_an_option_wins_over_its_variable_and_that_over_the_default(name):
+def test_an_option_wins_over_its_variable_and_that_over_the_default(name, monkeypatch):
+    monkeypatch.delenv(SETTINGS[name].variable, raising=False)
     key, default = name.replace("-", "_"), SETTINGS[name].default
 
     assert run(name) == [(key, default)]

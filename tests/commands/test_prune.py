@@ -153,7 +153,7 @@ def test_many_go_in_steps_and_a_moment_that_many_share_is_no_trouble(
 
 def test_records_still_arrive_while_old_ones_go(store_url, monkeypatch):
     """In SQLite only one can write at a time, and there is no queue."""
-    monkeypatch.setattr(pruning, "_BATCH_ROWS", 20)
+    monkeypatch.setattr(pruning, "_BATCH_ROWS", 8)
     fill(store_url, *(prediction(f"p{i}", OLD) for i in range(2_000)))
     remover = threading.Thread(
         target=main, args=(["prune", "--store", store_url, "--older-than", "90d"],)

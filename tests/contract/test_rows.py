@@ -59,6 +59,7 @@ def test_values_come_back_in_the_order_of_the_columns():
         ({"temp_c": 10**400}, "out_of_range", "a whole number of 1329 bits"),
         ({"days": 3.5}, "wrong_type", 3.5),
         ({"days": 1e300}, "out_of_range", 1e300),
+        ({"days": -(2.0**53)}, "out_of_range", -(2.0**53)),
         ({"days": 2**63}, "out_of_range", "a whole number of 64 bits"),
         ({"days": "3"}, "wrong_type", "3"),
     ],

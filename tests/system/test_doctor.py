@@ -170,7 +170,7 @@ def test_versions_compare_as_numbers(version, status):
 def test_a_library_of_another_system_is_not_asked_for():
     def look(platform: str) -> Check:
         serving = read_extras(platform)["serving"]
-        versions = {library.name: "25" for library in serving}
+        versions = {library.name: "26" for library in serving}
         versions.pop("waitress", None)
         return check_libraries("x", serving, install="m", find=versions.get)
 
@@ -288,11 +288,12 @@ def test_every_part_is_looked_at_once_and_a_remedy_stands_where_it_is_needed(tmp
     assert names == [
         *("Python", "Git", "Jupyter", "Charts"),
         *("Extra tracking", "Extra serving", "Extra llm"),
-        *("Extra postgres", "Extra streamlit"),
+        *("Extra fast", "Extra postgres", "Extra streamlit"),
         *("Language model", "Port 1", "Folder"),
     ]
     assert all((check.status == "ok") == (check.remedy == "") for check in checks)
     assert {check.name for check in checks if not check.required} == {
+        "Extra fast",
         "Extra postgres",
         "Extra streamlit",
     }

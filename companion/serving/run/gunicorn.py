@@ -153,6 +153,9 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no ty
         except Exception as err:
             if not isinstance(err, CompanionError):
                 _logger.exception("A worker cannot start.")
+            # The arbiter's signals come while this process is ending already.
+            for number in (signal.SIGQUIT, signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
             self.reports.send(failure=str(err) or type(err).__name__)
             sys.exit(0)
 

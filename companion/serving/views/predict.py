@@ -149,7 +149,7 @@ class PredictAnswers:
             # The checks and the model; not the time that the client took to send.
             latency_ms=(time.perf_counter() - started) * 1000.0,
         )
-        self._log.write(records, model.folder.profile, len(answered.rows))
+        self._log.write(records, model.folder.profile)
         exchange.model = model.folder.name, model.folder.version
         return answered
 

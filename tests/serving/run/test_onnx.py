@@ -30,10 +30,10 @@ def test_two_workers_answer_through_one_conversion(rain_model, tmp_path):
         url=f"http://127.0.0.1:{port}",
         ready_path="/health/ready",
     ) as server:
-        answers = [
-            json.load(urllib.request.urlopen(f"{server.url}/version", timeout=9))
-            for _ in range(8)
-        ]
+        answers = []
+        for _ in range(8):
+            with urllib.request.urlopen(f"{server.url}/version", timeout=9) as answer:
+                answers.append(json.load(answer))
 
     assert {answer["engine"]["name"] for answer in answers} == {"onnx"}
     assert all(answer["engine"]["largest_difference"] <= 1e-9 for answer in answers)

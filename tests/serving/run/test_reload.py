@@ -273,8 +273,9 @@ def test_without_any_worker_a_broken_model_is_answered_with_503_until_it_is_back
         for worker in processes.workers(server.pid):
             os.kill(worker, signal.SIGKILL)
 
-        with pytest.raises(urllib.error.HTTPError, match="503"):
+        with pytest.raises(urllib.error.HTTPError, match="503") as caught:
             get(server, "/health/ready")
+        caught.value.close()
         wait_until(lambda: "The model cannot be loaded:" in server.output())
         save(model, 4)
         wait_until(lambda: answers(server))
@@ -284,6 +285,9 @@ def test_without_any_worker_a_broken_model_is_answered_with_503_until_it_is_back
 def answers(server):
     try:
         return {served_version(server) for _ in range(10)} == {"4"}
+    except urllib.error.HTTPError as err:
+        err.close()
+        return False
     except OSError:
         return False
 

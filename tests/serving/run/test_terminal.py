@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -20,6 +21,8 @@ class Terminal:
         self._output = b""
         self.pid, self._master = pty.fork()
         if self.pid == 0:
+            # The tests may run under nohup, and a program inherits what is ignored.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.execvp(command[0], command)  # noqa: S606 - it is ours
         os.set_blocking(self._master, False)
 
@@ -72,6 +75,9 @@ def answers(command):
         url = f"http://127.0.0.1:{port_of(command)}/health/ready"
         with urllib.request.urlopen(url, timeout=5) as answer:
             return answer.status == 200
+    except urllib.error.HTTPError as err:
+        err.close()
+        return False
     except OSError:
         return False
 
