@@ -25,7 +25,7 @@ __all__ = ["command"]
 
 _POLL_S = 0.1
 # Another that takes the port is listed once it has loaded its model.
-_LISTED_S = 5.0
+_LISTED_S = 15.0
 _ASK = (
     "curl {url}/v1/chat/completions -H 'Content-Type: application/json' "
     '-d \'{{"messages": [{{"role": "user", "content": "What is rain?"}}]}}\''

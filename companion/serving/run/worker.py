@@ -36,6 +36,7 @@ from companion.serving.http.exchange import Exchange, exchange_of
 from companion.serving.http.limits import refuse_in_this_thread
 from companion.serving.http.problems import problem_of
 from companion.serving.http.responses import log_failure
+from companion.serving.run.lanes import QUICK_S, Lanes
 from companion.serving.run.lingering import LingeringSockets
 from companion.serving.run.raw_answer import RawAnswers
 from companion.serving.run.running import Running, RunningRequests
@@ -116,6 +117,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._lingering = LingeringSockets(self.poller, self._forget_connection)
         self._next_look = 0.0
         self._lost: set[socket.socket] = set()
+
+    def get_thread_pool(self) -> Lanes:
+        """Make the threads that answer."""
+        return Lanes(self.cfg.threads)
 
     def run(self) -> None:
         """Answer requests until told to end."""
@@ -205,10 +210,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if self.alive:
             if self._running.unanswered:  # look whether they are late
                 timeout = min(timeout, _LOOK_EVERY_S)
+            if self.tpool.waiting:
+                timeout = min(timeout, QUICK_S)
             super().wait_for_and_dispatch_events(timeout)
+            self.tpool.rescue()
             self._lingering.close_old()
             self._give_up_late()
             return
+        self.tpool.rescue()
         self._give_up_late()
         if self._retiring and super().is_parent_alive():
             # Others go on, so there is time: a client that holds its connection gets
