@@ -23,13 +23,14 @@ def save(rain_model):
     """Put a version of the model into a folder, in the place of what is there."""
 
     def save_one(folder, version):
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(rain_model, folder)
-        text = (folder / "MLmodel").read_text()
-        (folder / "MLmodel").write_text(
+        # Whole when it appears: a worker that looks every second may come between.
+        made = shutil.copytree(rain_model, folder.with_name("made"))
+        text = (made / "MLmodel").read_text()
+        (made / "MLmodel").write_text(
             text.replace("version: '3'", f"version: '{version}'")
         )
-        return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        return made.rename(folder)
 
     return save_one
 
