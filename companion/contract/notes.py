@@ -51,7 +51,7 @@ class CompanionNotes:
         """Read the notes out of MLflow's `metadata`, as it was parsed from YAML.
 
         They are empty where the metadata is None or holds none of ours. Raises
-        ModelError if the ranges are not ranges, or the profile is none.
+        ModelError if the ranges are not ranges, or the profile is not one.
         """
         notes = metadata.get(_PLACE) if isinstance(metadata, dict) else None
         if not isinstance(notes, dict):
