@@ -103,6 +103,7 @@ def create_app(
         wsgi_app = under_prefix(wsgi_app, config.root_path)
     if config.trust_proxy:
         wsgi_app = behind_proxy(wsgi_app, takes_prefix=not config.root_path)
+    # So Flask documents that it is wrapped; to mypy it is a method.
     app.wsgi_app = wsgi_app  # type: ignore[method-assign]
     # For the worker, which answers what is not HTTP before the application sees it.
     app.extensions["companion_metrics"] = metrics

@@ -62,9 +62,9 @@ class PredictionLog:
     ) -> None:
         """Write the predictions of one request, all or none.
 
-        Before the first ones of a model goes its training profile, for whoever counts
-        the inputs by its bins. Raises ProblemError if they cannot be written and
-        answers need the log.
+        Before the first ones of a model goes its training profile, so that the shipper
+        can count the inputs by its bins. Raises ProblemError if they cannot be written
+        and answers need the log.
         """
         n_rows = sum(
             len(one) if isinstance(one, PredictionBatch) else 1 for one in predictions

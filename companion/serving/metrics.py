@@ -28,7 +28,7 @@ from companion.serving.http.problems import Problem
 
 __all__ = ["OTHER", "ServerMetrics"]
 
-# The label of a path or a method that the server does not know. Whoever sends a
+# The label of a path or a method that the server does not know: a client that sends a
 # thousand strange ones must not make a thousand time series.
 OTHER = "other"
 
@@ -184,6 +184,7 @@ class ServerMetrics:
         if self._folder is None:
             registry.register(_WithoutCreated(self._registry))
         else:
+            # prometheus_client gives this class no types.
             MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]
         return registry
 

@@ -321,7 +321,7 @@ def _names_in(folder: Path) -> tuple[str | None, str | None]:
         conf = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
         notes = CompanionNotes.from_metadata(conf.get("metadata"))
     except (OSError, ValueError, AttributeError, yaml.YAMLError):
-        return None, None  # whoever reads the folder says what is wrong with it
+        return None, None  # `read_model_folder` says what is wrong
     return notes.name, notes.version
 
 

@@ -48,7 +48,7 @@ class RowAnswer(NamedTuple):
 class AnswerReader:
     """Takes apart what one model returns.
 
-    `classes` are those of a classifier, in its own order; None if it is none.
+    `classes` are those of a classifier, in its own order; None for other models.
     `is_probability` says that the model returns a probability for each class.
     """
 
@@ -97,7 +97,7 @@ class AnswerReader:
         answers = []
         for chances in raw.tolist():
             score = max(chances)
-            value = chances[-1] if width <= 2 else None
+            value = score if width == 1 else None
             label = classes[chances.index(score)]
             by_name = dict(zip(names, chances, strict=True))
             answers.append(RowAnswer(value, label, score, by_name))
@@ -108,10 +108,9 @@ class AnswerReader:
             item = item[0]
         if isinstance(item, bool | int | float):
             return self._read_number(item)
-        if isinstance(item, str):
-            if len(item) <= _LONGEST_LABEL and item.isprintable() and item:
-                return RowAnswer(label=item)
-            return RowAnswer(outputs=item)
+        is_text = isinstance(item, str) and item.isprintable()
+        if is_text and 0 < len(item) <= _LONGEST_LABEL:
+            return RowAnswer(label=item)
         return RowAnswer(outputs=item)
 
     def _read_number(self, number: float) -> RowAnswer:

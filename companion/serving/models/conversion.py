@@ -2,8 +2,8 @@
 
 A conversion takes seconds, so it is kept in the user's cache, under a name of all that
 can change it: the content of the model's folder and the versions of the libraries. That
-a model cannot be converted, or answers otherwise then, is kept too. Whoever uses a
-conversion proves it anew, so that a broken or foreign file does no harm.
+a model cannot be converted, or answers otherwise then, is kept too. Each
+use of a conversion proves it anew, so that a broken or foreign file does no harm.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from companion.serving.models.folder import ModelFolder
 
 __all__ = ["NotFast", "find_conversion", "forget_conversion"]
 
-# Whoever asks for ONNX Runtime by name waits longer than whoever lets us choose.
+# `--engine onnx` waits longer for a conversion than `auto`.
 _PATIENCE_S = 30.0
 _LONG_PATIENCE_S = 600.0
 _UNUSED_DAYS = 90

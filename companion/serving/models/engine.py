@@ -196,9 +196,7 @@ class Model:
     def _still_works(self) -> bool:
         checked = self.folder.contract.check(self.example)
         try:
-            self.predict(
-                checked, {p.name: p.default for p in self.folder.contract.params}
-            )
+            self.predict(checked, self.defaults)
         except (Exception, SystemExit):  # noqa: BLE001 - whatever it is, it is broken
             return False
         return True

@@ -64,11 +64,11 @@ def make_input(
 
 def _make_unchecked(checked: Checked) -> Any:
     """Make what MLflow makes where there is no signature."""
+    if not checked.has_names:
+        return np.array([values[0] for values in checked.tuples])
     import pandas as pd
 
-    if checked.has_names:
-        return pd.DataFrame(checked.rows)
-    return np.array([values[0] for values in checked.tuples])
+    return pd.DataFrame(checked.rows)
 
 
 def make_array(column: Column, values: Iterable[Any]) -> np.ndarray[Any, Any]:

@@ -1,16 +1,24 @@
 """Queries on the log."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
-from sqlalchemy import Select, Table, select
+from sqlalchemy import select
 
 from companion.errors import SettingError
-from companion.store.records import OUTCOMES, FailedRequest, LLMCall, Prediction
+from companion.store.records import (
+    OUTCOMES,
+    FailedRequest,
+    LLMCall,
+    Prediction,
+    Record,
+)
 from companion.store.sql.opening import open_log
-from companion.store.sql.schema import FAILED_REQUESTS, LLM_CALLS, PREDICTIONS
+from companion.store.sql.schema import RECORD_TABLES
 
 __all__ = ["check_zone", "read_calls", "read_failures", "read_predictions"]
+
+_Record = TypeVar("_Record", bound=Record)
 
 
 def read_predictions(
@@ -50,8 +58,9 @@ def read_predictions(
     StoreError
         If there is no log there, or it cannot be read.
     """
-    query = _last(
-        PREDICTIONS,
+    return _read_last(
+        Prediction,
+        store_url,
         limit,
         since,
         until,
@@ -59,8 +68,6 @@ def read_predictions(
         model_version=version,
         label=label,
     )
-    with open_log(store_url) as database, database.read() as connection:
-        return [Prediction(**row) for row in connection.execute(query).mappings()]
 
 
 def read_calls(
@@ -103,9 +110,9 @@ def read_calls(
         raise SettingError(
             f"outcome must be one of {', '.join(OUTCOMES)}, got {outcome!r:.80}"
         )
-    query = _last(LLM_CALLS, limit, since, until, model=model, outcome=outcome)
-    with open_log(store_url) as database, database.read() as connection:
-        return [LLMCall(**row) for row in connection.execute(query).mappings()]
+    return _read_last(
+        LLMCall, store_url, limit, since, until, model=model, outcome=outcome
+    )
 
 
 def read_failures(
@@ -147,8 +154,9 @@ def read_failures(
     StoreError
         If there is no log there, or it cannot be read.
     """
-    query = _last(
-        FAILED_REQUESTS,
+    return _read_last(
+        FailedRequest,
+        store_url,
         limit,
         since,
         until,
@@ -157,20 +165,20 @@ def read_failures(
         problem=problem,
         reason=reason,
     )
-    with open_log(store_url) as database, database.read() as connection:
-        return [FailedRequest(**row) for row in connection.execute(query).mappings()]
 
 
-def _last(
-    table: Table,
+def _read_last(
+    kind: type[_Record],
+    store_url: str,
     limit: int | None,
     since: datetime | None,
     until: datetime | None,
     **equal: str | None,
-) -> Select[Any]:
+) -> list[_Record]:
     if limit is not None and limit < 1:
         raise SettingError(f"limit must be at least 1, or None for all; got {limit}")
     check_zone(since=since, until=until)
+    table = RECORD_TABLES[kind.table]
     columns = table.c
     query = select(table).order_by(columns.created_at.desc(), columns.id.desc())
     if since is not None:
@@ -180,7 +188,9 @@ def _last(
     for name, value in equal.items():
         if value is not None:
             query = query.where(columns[name] == value)
-    return query.limit(limit)
+    query = query.limit(limit)
+    with open_log(store_url) as database, database.read() as connection:
+        return [kind(**row) for row in connection.execute(query).mappings()]
 
 
 def check_zone(**moments: datetime | None) -> None:
