@@ -16,7 +16,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from companion.serving.http.exchange import Exchange, exchange_of
 from companion.serving.http.problems import Problem
-from companion.serving.http.responses import JSON_TYPE, PROBLEM_TYPE, answer_error
+from companion.serving.http.responses import JSON_TYPE, answer_error
 
 __all__ = ["Direct"]
 
@@ -78,17 +78,18 @@ class Direct:
             return content
 
         try:
-            content, status, kind = answer(read, exchange), _OK, JSON_TYPE
-            more: Iterable[tuple[str, str]] = ()
+            content, status = answer(read, exchange), _OK
+            headers = [
+                ("Content-Type", JSON_TYPE),
+                ("Content-Length", str(len(content))),
+            ]
         except Exception as err:  # noqa: BLE001 - as the application's error handler
-            problem, content = answer_error(
+            problem, content, headers = answer_error(
                 err, exchange.request_id, path, note=self._note
             )
             code = problem.kind.status
-            status, kind = f"{code} {HTTPStatus(code).phrase}", PROBLEM_TYPE
-            more = problem.headers.items()
-        headers = [("Content-Type", kind), ("Content-Length", str(len(content)))]
-        start(status, [*headers, *more])
+            status = f"{code} {HTTPStatus(code).phrase}"
+        start(status, headers)
         return [content]
 
     def _has_hooks(self) -> bool:

@@ -15,7 +15,7 @@ from companion.serving.http.cors import Cors
 from companion.serving.http.exchange import Exchange
 from companion.serving.http.headers import SECURITY_HEADERS
 from companion.serving.http.limits import check_room
-from companion.serving.http.problems import Problem, problem_body, problem_of
+from companion.serving.http.problems import Problem, problem_of, write_problem
 from companion.serving.http.tracing import read_trace_id
 
 __all__ = ["Gate"]
@@ -76,17 +76,10 @@ class Gate:
         else:
             return self._app(environ, start_with_common)
         self._note(problem)
-        body = problem_body(
-            problem,
-            request_id=exchange.request_id,
-            for_mlflow=environ["PATH_INFO"] == "/invocations",
+        body, headers = write_problem(
+            problem, request_id=exchange.request_id, path=environ["PATH_INFO"]
         )
         status = problem.kind.status
-        headers = [
-            ("Content-Type", "application/problem+json"),
-            ("Content-Length", str(len(body))),
-            *problem.headers.items(),
-        ]
         start_with_common(f"{status} {HTTPStatus(status).phrase}", headers)
         return [body]
 

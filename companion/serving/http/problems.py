@@ -18,14 +18,16 @@ from typing import Any
 from companion.errors import ProblemError, RefusedError
 
 __all__ = [
+    "PROBLEM_TYPE",
     "PROBLEM_TYPES",
     "Problem",
     "ProblemType",
-    "problem_body",
     "problem_of",
     "problem_of_refusal",
+    "write_problem",
 ]
 
+PROBLEM_TYPE = "application/problem+json"
 _PAGE = "https://mlops-companion.github.io/mlops-companion/book/reference/errors.html"
 # What an answer of this status must say, or should.
 _HEADERS: Mapping[int, Mapping[str, str]] = {
@@ -163,8 +165,10 @@ def problem_of_refusal(refusal: RefusedError) -> Problem:
     )
 
 
-def problem_body(problem: Problem, *, request_id: str, for_mlflow: bool) -> bytes:
-    """Write a problem as the body of an answer.
+def write_problem(
+    problem: Problem, *, request_id: str, path: str
+) -> tuple[bytes, list[tuple[str, str]]]:
+    """Write a problem as an answer.
 
     Parameters
     ----------
@@ -172,15 +176,17 @@ def problem_body(problem: Problem, *, request_id: str, for_mlflow: bool) -> byte
         What to say.
     request_id : str
         Identity of the request, a UUID; the server's log has it too.
-    for_mlflow : bool
-        Add what MLflow's clients read.
+    path : str
+        What was asked; what MLflow's clients read is added for ``/invocations``.
 
     Returns
     -------
     bytes
-        JSON, to be sent as ``application/problem+json``.
+        The body, JSON.
+    list of (str, str)
+        The headers of this answer, its type and length among them.
     """
-    body: dict[str, Any] = {
+    content: dict[str, Any] = {
         "type": problem.kind.url,
         "title": problem.kind.title,
         "status": problem.kind.status,
@@ -188,9 +194,15 @@ def problem_body(problem: Problem, *, request_id: str, for_mlflow: bool) -> byte
         "instance": f"urn:uuid:{request_id}",
     }
     if problem.errors:
-        body["errors"] = problem.errors
-        body["errors_total"] = problem.errors_total
-    if for_mlflow:
-        body["error_code"] = problem.kind.error_code
-        body["message"] = problem.detail
-    return json.dumps(body, allow_nan=False).encode()
+        content["errors"] = problem.errors
+        content["errors_total"] = problem.errors_total
+    if path == "/invocations":
+        content["error_code"] = problem.kind.error_code
+        content["message"] = problem.detail
+    body = json.dumps(content, allow_nan=False).encode()
+    headers = [
+        ("Content-Type", PROBLEM_TYPE),
+        ("Content-Length", str(len(body))),
+        *problem.headers.items(),
+    ]
+    return body, headers

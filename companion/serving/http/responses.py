@@ -23,14 +23,13 @@ from companion.serving.http.exchange import Exchange, exchange_of
 from companion.serving.http.problems import (
     PROBLEM_TYPES,
     Problem,
-    problem_body,
     problem_of,
     problem_of_refusal,
+    write_problem,
 )
 
 __all__ = [
     "JSON_TYPE",
-    "PROBLEM_TYPE",
     "answer_error",
     "current_exchange",
     "find_problem",
@@ -42,7 +41,6 @@ __all__ = [
 ]
 
 JSON_TYPE = "application/json"
-PROBLEM_TYPE = "application/problem+json"
 
 _ENCODE = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _SLUGS = {404: "not-found", 405: "wrong-method", 413: "body-too-large"}
@@ -76,18 +74,16 @@ def reply_to_error(
     if isinstance(err, HTTPException) and (err.code or 500) < 400:
         response = err.get_response()  # a redirect
         return Response(response.get_data(), err.code, response.headers)
-    problem, content = answer_error(
+    problem, body, headers = answer_error(
         err, current_exchange().request_id, request.path, note=note
     )
-    response = Response(content, problem.kind.status, mimetype=PROBLEM_TYPE)
-    response.headers.extend(problem.headers)
-    return response
+    return Response(body, problem.kind.status, headers)
 
 
 def answer_error(
     err: Exception, request_id: str, path: str, *, note: Callable[[Problem], None]
-) -> tuple[Problem, bytes]:
-    """Say which problem a request to a path ends with, and write its body.
+) -> tuple[Problem, bytes, list[tuple[str, str]]]:
+    """Say which problem a request to a path ends with; write its body and headers.
 
     `note` is told of it; a failure of the server or of the model is logged.
     """
@@ -97,10 +93,7 @@ def answer_error(
         log_model_failure(err, request_id)
     elif problem.kind.status == 500:
         log_failure(err, request_id)
-    content = problem_body(
-        problem, request_id=request_id, for_mlflow=path == "/invocations"
-    )
-    return problem, content
+    return problem, *write_problem(problem, request_id=request_id, path=path)
 
 
 def log_model_failure(err: ModelFailedError, request_id: str) -> None:

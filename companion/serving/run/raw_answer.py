@@ -12,7 +12,7 @@ from flask import Flask
 
 from companion.serving.http.exchange import Exchange
 from companion.serving.http.headers import SECURITY_HEADERS
-from companion.serving.http.problems import Problem, problem_body
+from companion.serving.http.problems import Problem, write_problem
 
 __all__ = ["RawAnswers"]
 
@@ -36,17 +36,13 @@ class RawAnswers:
         The request's WSGI environment may lack what could not be read.
         """
         kind = problem.kind
-        for_mlflow = environ.get("PATH_INFO") == "/invocations"
-        body = problem_body(
-            problem, request_id=exchange.request_id, for_mlflow=for_mlflow
-        )
+        path = environ.get("PATH_INFO", "")
+        body, own = write_problem(problem, request_id=exchange.request_id, path=path)
         headers = [
             ("Connection", "close"),
-            ("Content-Type", "application/problem+json"),
-            ("Content-Length", str(len(body))),
+            *own,
             ("X-Request-ID", exchange.request_id),
             *SECURITY_HEADERS,
-            *problem.headers.items(),
         ]
         status = f"{kind.status} {kind.title}"
         lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers)]

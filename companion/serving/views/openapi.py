@@ -11,7 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from companion import __version__
-from companion.serving.http.problems import PROBLEM_TYPES
+from companion.serving.http.problems import PROBLEM_TYPE, PROBLEM_TYPES
 from companion.serving.http.responses import reply_json
 from companion.serving.models.answers import AnswerReader, label_text
 from companion.serving.models.folder import ModelFolder
@@ -142,9 +142,7 @@ _PROBLEMS = dict.fromkeys(
 )
 _PROBLEM_RESPONSE = {
     "description": "Why there is no answer, as RFC 9457 has it",
-    "content": {
-        "application/problem+json": {"schema": _reference("schemas", "Problem")}
-    },
+    "content": {PROBLEM_TYPE: {"schema": _reference("schemas", "Problem")}},
 }
 
 
