@@ -196,8 +196,8 @@ def own_servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[A
         except psutil.Error:
             return False
 
-    def read() -> list[Any]:
-        return [info for info in running_servers() if is_own(info.pid)]
+    def read(**options: bool) -> list[Any]:
+        return [info for info in running_servers(**options) if is_own(info.pid)]
 
     yield read
     deadline = time.monotonic() + 20

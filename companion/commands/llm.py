@@ -24,8 +24,9 @@ from companion.system.ports import take_port
 __all__ = ["command"]
 
 _POLL_S = 0.1
-# Another that takes the port is listed once it has loaded its model.
-_LISTED_S = 15.0
+# Another `companion llm serve` that only looks whether the port is free has let go
+# of it by then.
+_LOOK_S = 0.5
 _ASK = (
     "curl {url}/v1/chat/completions -H 'Content-Type: application/json' "
     '-d \'{{"messages": [{{"role": "user", "content": "What is rain?"}}]}}\''
@@ -117,7 +118,7 @@ def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> Non
             parallel=parallel,
         )
     except StartError:
-        _check_port(port, patience_s=_LISTED_S)  # it may have been taken meanwhile
+        _check_port(port)  # it may have been taken meanwhile
         raise
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -188,21 +189,28 @@ def _stop(*, port: int | None) -> None:
         click.echo("No language model runs.")
 
 
-def _check_port(port: int, patience_s: float = 0.0) -> None:
-    try:
-        take_port(listing.HOST, port).close()
-    except PortInUseError:
-        deadline = time.monotonic() + patience_s
-        while (info := listing.find_server(f"http://{listing.HOST}:{port}")) is None:
+def _check_port(port: int) -> None:
+    deadline = time.monotonic() + _LOOK_S
+    while True:
+        try:
+            return take_port(listing.HOST, port).close()
+        except PortInUseError:
+            address = f"http://{listing.HOST}:{port}"
+            if info := listing.find_server(address, loading=True):
+                raise _taken_by(info) from None
             if time.monotonic() > deadline:
                 raise
-            time.sleep(_POLL_S)
-        raise PortInUseError(
-            f"A language model of yours listens on port {port} already: {info.model}, "
-            f"started by {info.owner} (process {info.owner_pid}). Use it, end it with "
-            f"`companion llm stop --port {port}`, or choose another port, such as "
-            f"--port {port + 1}."
-        ) from None
+        time.sleep(_POLL_S)
+
+
+def _taken_by(info: listing.ServerInfo) -> PortInUseError:
+    port = _port_of(info)
+    return PortInUseError(
+        f"A language model of yours listens on port {port} already: {info.model}, "
+        f"started by {info.owner} (process {info.owner_pid}). Use it, end it with "
+        f"`companion llm stop --port {port}`, or choose another port, such as "
+        f"--port {port + 1}."
+    )
 
 
 def _describe(info: listing.ServerInfo) -> Iterator[str]:

@@ -5,12 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from companion.cli import main
+from companion.commands import llm
 from companion.llm import local_model
 from companion.llm.local.weights import find_weights
 
@@ -29,6 +31,14 @@ def _only_own(own_servers, monkeypatch):
 def model():
     with local_model(context=256, parallel=1) as model:
         yield model
+
+
+def test_a_port_that_is_only_looked_at_is_no_reason_to_refuse():
+    """As another `companion llm serve` does at its start."""
+    with socket.create_server(("127.0.0.1", 0)) as look:
+        threading.Timer(0.2, look.close).start()
+
+        llm._check_port(look.getsockname()[1])
 
 
 def ends(model):

@@ -91,8 +91,13 @@ class ServerInfo:
         )
 
 
-def running_servers() -> list[ServerInfo]:
+def running_servers(*, loading: bool = False) -> list[ServerInfo]:
     """List the servers of this user on this machine that have loaded their model.
+
+    Parameters
+    ----------
+    loading : bool, default=False
+        Whether to list those too that still load it.
 
     Returns
     -------
@@ -108,17 +113,19 @@ def running_servers() -> list[ServerInfo]:
     import psutil
 
     found = [info for pid in psutil.pids() if (info := _read_process(pid))]
-    servers = [info for info in found if not _is_loading(info)]
+    servers = [info for info in found if loading or not _is_loading(info)]
     return sorted(servers, key=lambda info: info.started_at)
 
 
-def find_server(url: str) -> ServerInfo | None:
+def find_server(url: str, *, loading: bool = False) -> ServerInfo | None:
     """Find the server of this user that has an address.
 
     Parameters
     ----------
     url : str
         Any address of the server, with or without ``/v1``.
+    loading : bool, default=False
+        Whether to find one too that still loads its model.
 
     Returns
     -------
@@ -137,7 +144,7 @@ def find_server(url: str) -> ServerInfo | None:
         return None
     if port is None:
         return None
-    servers = running_servers()
+    servers = running_servers(loading=loading)
     return next((info for info in servers if info.url.endswith(f":{port}")), None)
 
 

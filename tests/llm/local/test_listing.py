@@ -182,7 +182,7 @@ def test_a_killed_server_is_gone_at_once_though_nobody_waits_for_it(
     ],
 )
 def test_a_server_is_found_by_its_address(url, is_found, monkeypatch):
-    monkeypatch.setattr(listing, "running_servers", lambda: [INFO])
+    monkeypatch.setattr(listing, "running_servers", lambda **_: [INFO])
 
     assert find_server(url) == (INFO if is_found else None)
 

@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 
 from companion.llm import chat_model, local_model
@@ -27,23 +28,39 @@ SMALL = ["--context", "256", "--parallel", "1"]
 
 
 @pytest.fixture
-def serve():
-    """`companion llm serve`, once it has said its address."""
+def run():
+    """A program that is ended with the test, whatever comes of it."""
     started = []
 
-    def start(*words, command=SERVE, stderr=None):
+    def start(*words, stderr=subprocess.PIPE):
         process = subprocess.Popen(
-            [*command, *words], stdout=subprocess.PIPE, stderr=stderr, text=True
+            words, stdout=subprocess.PIPE, stderr=stderr, text=True
         )
         started.append(process)
-        greeting = [process.stdout.readline() for _ in range(6)]
-        return process, "".join(greeting)
+        return process
 
     yield start
     for process in started:
         process.kill()
         process.wait()
-        process.communicate()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+@pytest.fixture
+def serve(run):
+    """`companion llm serve`, once it has said its address."""
+
+    def start(*words, command=SERVE, stderr=None):
+        process = run(*command, *words, stderr=stderr)
+        return process, greeting(process)
+
+    return start
+
+
+def greeting(process):
+    return "".join(process.stdout.readline() for _ in range(6))
 
 
 def children(pid):
@@ -137,12 +154,10 @@ def test_it_ends_with_the_program_that_started_it_unless_that_was_nohup(
 @LINUX
 @pytest.mark.usefixtures("heard_signals")
 def test_it_ends_when_its_starter_dies_while_the_model_is_loaded(
-    own_servers, is_running, wait_until
+    own_servers, run, is_running, wait_until
 ):
     words = shlex.join([*SERVE, "--port", "0", *SMALL])
-    shell = subprocess.Popen(
-        ["sh", "-c", f"{words} & echo $!; wait"], stdout=subprocess.PIPE, text=True
-    )
+    shell = run("sh", "-c", f"{words} & echo $!; wait", stderr=None)
     pid = int(shell.stdout.readline())
     wait_until(lambda: children(pid))
     (server,) = children(pid)
@@ -158,14 +173,9 @@ def test_it_ends_when_its_starter_dies_while_the_model_is_loaded(
 @LINUX
 @pytest.mark.usefixtures("heard_signals")
 def test_ctrl_c_while_the_model_is_loaded_leaves_nothing(
-    own_servers, is_running, wait_until
+    own_servers, run, is_running, wait_until
 ):
-    process = subprocess.Popen(
-        [*SERVE, "--port", "0", *SMALL],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = run(*SERVE, "--port", "0", *SMALL)
     wait_until(lambda: children(process.pid))
     (server,) = children(process.pid)
 
@@ -190,22 +200,43 @@ def test_a_server_that_is_killed_ends_the_command_with_a_sentence(own_servers, s
     assert process.wait(20) == 1
 
 
-def test_of_two_that_start_at_once_on_a_port_one_names_the_other(wait_until):
+def test_of_two_that_start_at_once_on_a_port_one_names_the_other(run, wait_until):
     words = [*SERVE, "--port", str(free_port()), *SMALL]
-    pair = [
-        subprocess.Popen(
-            words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
+    pair = [run(*words) for _ in range(2)]
 
     wait_until(lambda: any(one.poll() is not None for one in pair))
     loser, winner = sorted(pair, key=lambda one: one.poll() is None)
-    winner.terminate()
 
-    assert f"(process {winner.pid}). Use it, end it with" in loser.communicate()[1]
+    assert f"(process {winner.pid}). Use it, end it with" in loser.stderr.read()
+    assert greeting(winner).startswith("Serving ")
+    winner.terminate()
     assert (loser.returncode, winner.wait(20)) == (1, 0)
-    winner.stderr.close()
+
+
+@LINUX
+def test_one_that_still_loads_its_model_is_named(run, wait_until):
+    """It is stopped as soon as it listens, so it answers nobody yet."""
+    port = free_port()
+    words = [*SERVE, "--port", str(port), *SMALL]
+    first = run(*words)
+    server = 0
+
+    def is_frozen():
+        nonlocal server
+        server = next(iter(children(first.pid)), 0)
+        if server and psutil.Process(server).net_connections(kind="tcp"):
+            os.kill(server, signal.SIGSTOP)
+            return True
+        return False
+
+    wait_until(is_frozen)
+    try:
+        second = run(*words)
+        assert second.wait(20) == 1
+        assert f"(process {first.pid}). Use it, end it with" in second.stderr.read()
+    finally:
+        os.kill(server, signal.SIGCONT)
+    greeting(first)
 
 
 def test_local_model_and_chat_model_use_it_where_its_address_is_set(
