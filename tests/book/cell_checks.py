@@ -11,7 +11,13 @@ from types import ModuleType
 from IPython.core.inputtransformer2 import TransformerManager
 from myst import directives, parse
 
-__all__ = ["code_cells", "import_complaints", "name_complaints", "visible_cells"]
+__all__ = [
+    "code_cells",
+    "import_complaints",
+    "name_complaints",
+    "visible_cells",
+    "without_options",
+]
 
 # A reader who copies what the page shows has none of what these cells define.
 _HIDDEN = re.compile(r"remove-cell|remove-input")
@@ -22,7 +28,7 @@ def code_cells(text: str) -> list[str]:
     """Return the Python of each code cell, without options and IPython magics."""
     transform = TransformerManager().transform_cell
     return [
-        transform(_without_options(directive.content))
+        transform(without_options(directive.content))
         for directive in directives(parse(text))
         if directive.name == "code-cell"
     ]
@@ -32,18 +38,19 @@ def visible_cells(text: str) -> list[str]:
     """Return what `code_cells` does, of the cells that a page shows."""
     transform = TransformerManager().transform_cell
     return [
-        transform(_without_options(directive.content))
+        transform(without_options(directive.content))
         for directive in directives(parse(text))
         if directive.name == "code-cell" and not _is_hidden(directive.content)
     ]
 
 
 def _is_hidden(content: str) -> bool:
-    options = content.removesuffix(_without_options(content))
+    options = content.removesuffix(without_options(content))
     return _HIDDEN.search(options) is not None
 
 
-def _without_options(content: str) -> str:
+def without_options(content: str) -> str:
+    """Return a cell's code without the options above it."""
     if content.startswith("---\n"):
         return content.split("\n---\n", 1)[1]
     lines = content.split("\n")

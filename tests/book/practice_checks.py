@@ -13,7 +13,7 @@ from myst import Directive, directives, parse
 
 __all__ = ["Exercise", "exercises", "practice_complaints"]
 
-_N_QUESTIONS = 5
+_N_QUESTIONS = 4
 _PART_LETTERS = {None: "", "two": "b", "three": "c"}
 _CHECK = re.compile(r"\bcheck\(\s*[\"']([^\"']*)[\"']")
 

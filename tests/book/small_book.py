@@ -37,7 +37,7 @@ answers:
 """
 _SAME_AGAIN = "".join(
     QUIZ.partition("\n\n")[0].replace("small-1", f"small-{number}") + "\n\n"
-    for number in (3, 4, 5)
+    for number in (3, 4)
 )
 
 CHAPTER = """\

@@ -110,7 +110,7 @@ def test_a_cell_that_reaches_for_what_is_not_public_is_found(line, complaint):
         ("file_format: mystnb\n", "", "no file_format"),
         ("# 9. A small", "# A small", "begins neither as '1. ' nor as 'Lab 1: '"),
         ("## Quiz\n", "## Questions\n", "no section 'Quiz'"),
-        ("```{quiz} quiz-small-5", "```{note} Five", "4 questions in the quiz, at"),
+        ("```{quiz} quiz-small-4", "```{note} Four", "3 questions in the quiz, at"),
         ("## Quiz\n", "## More\n\n## Quiz\n\n## Later\n", "not stand right before"),
         ("start} 9.1 A", "start} A", "is to begin with its number, 9.1"),
         ("start} 9.1 A", "start} 9.2 A", "'9.2 A *setting*' is to begin with its"),

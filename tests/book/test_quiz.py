@@ -91,7 +91,7 @@ def test_every_answer_right_is_no_question(complaints):
 def test_without_a_script_the_page_holds_question_answers_and_reasons(page):
     quiz = page.find(id="quiz-small-2")
 
-    assert quiz.select_one(".quiz-number").get_text() == "Question 2 of 5"
+    assert quiz.select_one(".quiz-number").get_text() == "Question 2 of 4"
     assert quiz.select_one(".quiz-question").get_text() == "What has a setting?"
     assert [one.get_text() for one in quiz.select(".quiz-answers > li")] == [
         "A variable",

@@ -39,7 +39,7 @@ def _check(question: Locator) -> Locator:
 
 
 def test_a_question_is_a_named_group_of_radio_buttons(page):
-    name = "Question 1 of 5 What must a line through two points do? Choose one."
+    name = "Question 1 of 4 What must a line through two points do? Choose one."
     group = page.get_by_role("group", name=name)
 
     choices = group.get_by_role("radio")
