@@ -29,8 +29,12 @@ GOOD = (
     [
         GOOD,
         GOOD + "\n",
-        "On 6 February 2014 it was -1.6 °C. Rain: 34%. The terrace will be outside.",
+        "On 6 February 2014 it was -1.6 °C. Rain: 34%. Terrace outside tomorrow.",
         "Terrace tomorrow: out. Date: 6 February 2014. Rain: 34 percent. -1.60°C",
+        "6 February 2014, terrace tomorrow: goes out, rain 34 %, maximum -1.6 °C",
+        "Tomorrow, the terrace goes out. 6 February 2014: rain 34 %, -1.6 °C.",
+        "6 February 2014 - terrace out tomorrow - rain tomorrow 34 % - -1.6 °C today",
+        "6 February 2014: terrace out tomorrow with 34 % rain and today\u2019s -1.6 °C",
     ],
 )
 def test_all_facts_in_any_order_are_right(text):
@@ -59,6 +63,58 @@ def test_each_wrong_or_invented_thing_is_named(before, after, complaint):
     complaints = check_briefing(text, FACTS)
 
     assert any(one.startswith(complaint) for one in complaints), complaints
+
+
+DATE_OF_TOMORROW = "day of the date: it says 'tomorrow', the fact is 'today'"
+NO_DAY = "day of the decision: not said"
+TODAY = "day of the decision: it says 'today', the fact is 'tomorrow'"
+BOTH = "day of the decision: it says 'today' and 'tomorrow', the fact is 'tomorrow'"
+EVENING = "day of the decision: it says '6 February 2014', the fact is 'tomorrow'"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaints"),
+    [
+        ("6 February 2014: today the terrace goes out.", (TODAY,)),
+        ("6 February 2014: today and tomorrow the terrace goes out.", (BOTH,)),
+        ("6 February 2014: the terrace goes out.", (NO_DAY,)),
+        ("The terrace goes out: 6 February 2014.", (EVENING,)),
+        ("The terrace goes out on 6 February 2014.", (EVENING,)),
+        ("Tomorrow, 6 February 2014, terrace out.", (NO_DAY, DATE_OF_TOMORROW)),
+        ("Terrace out tomorrow. Tomorrow: 6 February 2014.", (DATE_OF_TOMORROW,)),
+    ],
+)
+def test_a_decision_is_said_of_tomorrow_and_the_date_is_of_today(text, complaints):
+    """On the evening of the 6th, tomorrow is the 7th."""
+    text += " Rain tomorrow 34 %, today's maximum -1.6 °C."
+
+    assert check_briefing(text, FACTS) == complaints
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("Rain", "Today's rain", "day of the rain: it says 'today'"),
+        ("Rain 34 %", "Rain 34 % today", "day of the rain: it says 'today'"),
+        ("today's maximum", "maximum tomorrow", "day of the maximum: it says 'tomor"),
+    ],
+)
+def test_rain_of_today_and_a_maximum_of_tomorrow_are_wrong(before, after, complaint):
+    (said,) = check_briefing(GOOD.replace(before, after), FACTS)
+
+    assert said.startswith(complaint)
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("6 February 2014: terrace out tomorrow. Rain -1.6 °C, maximum 34 %.", True),
+        ("6 February 2014. Tomorrow: rain 34 %, terrace out. Today -1.6 °C.", False),
+    ],
+)
+def test_what_the_docstring_says_of_its_limits_is_so(text, passes):
+    """The first is wrong and passes, the second is right and does not."""
+    assert (check_briefing(text, FACTS) == ()) is passes
 
 
 def test_a_sentence_that_says_both_decisions_is_wrong():

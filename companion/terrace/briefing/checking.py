@@ -13,10 +13,19 @@ _PERCENT = re.compile(r"(-?\d+(?:\.\d+)?)\s*(?:%|percent\b)")
 _CELSIUS = re.compile(r"(-?\d+(?:\.\d+)?)\s*°\s*C\b")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _DECISION = re.compile(
-    r"\bterrace\b(?: \w+){0,2}?:? (in|inside|indoors|out|outside|outdoors)\b",
+    r"\bterrace\b(?::? \w+){0,2}?:? (in|inside|indoors|out|outside|outdoors)\b",
     re.IGNORECASE,
 )
+_FACTS = (_DAY, _PERCENT, _CELSIUS, _DECISION)
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")  # with its apostrophe
+
+# A clause ends at a mark before a blank, at the colon after a date that heads the
+# line, at a dash, and at the words that join two facts.
+_SENTENCE_END = re.compile(r"\.(?=\s|$)|\n")
+_CLAUSE_END = re.compile(
+    r"[,;]\s|(?<=\d{4}):|\s[-\u2013\u2014]\s|\b(?:and|with)\b", re.IGNORECASE
+)
+_DAY_WORDS = {"today": "today", "today's": "today", "tomorrow": "tomorrow"}
 
 # Words that state the facts or join them; any other word is an invention. A false
 # alarm costs a look at one line, a missed invention costs trust, so the list is
@@ -34,9 +43,15 @@ def check_briefing(text: str, facts: BriefingFacts) -> tuple[str, ...]:
     """List what is wrong with a briefing in words.
 
     It has to be one line, to give the date, the decision, the probability of
-    rain and the temperature, and to say nothing else. The check reads numbers
-    and words, not meaning: a sentence that puts the right words in a senseless
-    order passes.
+    rain and the temperature, and to say nothing else. The decision has to be
+    said of tomorrow, in its own clause, and of no other day: neither of today
+    nor of the date, which is that of the evening. The date and the temperature
+    must not be said of tomorrow, nor the rain of today.
+
+    The check reads numbers and words, not meaning. Right words in a senseless
+    order pass, and so do labels that changed places, as in "rain 7.2 °C,
+    maximum 57 %". A day carries over to no other clause: "tomorrow: rain 57 %,
+    terrace in" is refused, though a person understands it.
 
     Parameters
     ----------
@@ -59,11 +74,13 @@ def check_briefing(text: str, facts: BriefingFacts) -> tuple[str, ...]:
     ...     temp_max_c=7.2,
     ...     terrace="in",
     ... )
-    >>> good = "2 January 2014: the terrace stays in. Rain 57 %, maximum 7.2 °C."
+    >>> good = "2 January 2014: terrace in tomorrow. Rain 57 %, maximum 7.2 °C."
     >>> check_briefing(good, facts)
     ()
-    >>> check_briefing(good.replace("stays in", "goes out"), facts)
+    >>> check_briefing(good.replace("terrace in", "terrace out"), facts)
     ("decision: it says 'out', the fact is 'in'",)
+    >>> check_briefing(good.replace("tomorrow", "today"), facts)
+    ("day of the decision: it says 'today', the fact is 'tomorrow'",)
     """
     return tuple(_complaints(text.strip(), facts))
 
@@ -74,8 +91,7 @@ def _complaints(text: str, facts: BriefingFacts) -> Iterator[str]:
 
     said = {_in_or_out(word) for word in _DECISION.findall(text)}
     yield from _compare("decision", said, facts.terrace)
-    days = {f"{int(day)} {month} {year}" for day, month, year in _DAY.findall(text)}
-    yield from _compare("date", days, date_text(facts.evening))
+    yield from _compare("date", _dates(text), date_text(facts.evening))
     rest = _DAY.sub(" ", text)
     percents = {float(number) for number in _PERCENT.findall(rest)}
     yield from _compare("rain in %", percents, float(facts.rain_percent))
@@ -84,12 +100,52 @@ def _complaints(text: str, facts: BriefingFacts) -> Iterator[str]:
     yield from _compare("maximum in °C", degrees, float(facts.temp_max_c))
     rest = _CELSIUS.sub(" ", rest)
 
+    yield from _wrong_days(text)
+
     numbers = _NUMBER.findall(rest)
     if numbers:
         yield f"invented: no fact has the number {numbers[0]}"
-    words = [word for word in _WORD.findall(rest) if not _is_known(word)]
+    words = [word for word in _WORD.findall(rest) if _plain(word) not in _KNOWN_WORDS]
     if words:
         yield f"invented: no fact has the word {words[0]!r}"
+
+
+def _wrong_days(text: str) -> Iterator[str]:
+    clauses = list(_clauses(text))
+    if _DECISION.search(text):
+        days = _days_beside(_DECISION, clauses)
+        days |= {day for one in clauses if _DECISION.search(one) for day in _dates(one)}
+        yield from _compare("day of the decision", days, "tomorrow")
+    for name, fact, day, other in (
+        ("date", _DAY, "today", "tomorrow"),
+        ("rain", _PERCENT, "tomorrow", "today"),
+        ("maximum", _CELSIUS, "today", "tomorrow"),
+    ):
+        if other in _days_beside(fact, clauses):
+            yield f"day of the {name}: it says {other!r}, the fact is {day!r}"
+
+
+def _clauses(text: str) -> Iterator[str]:
+    """Split a text so that each fact stands with the day that it is said of."""
+    for sentence in _SENTENCE_END.split(text):
+        opening = ""
+        for part in _CLAUSE_END.split(sentence):
+            clause = f"{opening} {part}"
+            if any(fact.search(clause) for fact in _FACTS):
+                yield clause
+                opening = ""
+            else:  # as in "Tomorrow, the terrace ..."
+                opening = clause
+
+
+def _days_beside(fact: re.Pattern[str], clauses: list[str]) -> set[str]:
+    words = {
+        word
+        for clause in clauses
+        if fact.search(clause)
+        for word in map(_plain, _WORD.findall(clause))
+    }
+    return {_DAY_WORDS[word] for word in words & _DAY_WORDS.keys()}
 
 
 def _compare(name: str, said: Set[object], fact: object) -> Iterator[str]:
@@ -108,8 +164,12 @@ def _in_or_out(word: str) -> str:
     return "in" if word.lower().startswith("in") else "out"
 
 
-def _is_known(word: str) -> bool:
-    return word.lower().replace("\u2019", "'") in _KNOWN_WORDS
+def _dates(text: str) -> set[str]:
+    return {f"{int(day)} {month} {year}" for day, month, year in _DAY.findall(text)}
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("\u2019", "'")
 
 
 def check_briefing_json(text: str, facts: BriefingFacts) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def is_whole(answer):
 def template(facts):
     goes = "goes out" if facts.terrace == "out" else "stays in"
     return (
-        f"{date_text(facts.evening)}: the terrace {goes}. "
+        f"{date_text(facts.evening)}: tomorrow the terrace {goes}. "
         f"Rain {facts.rain_percent} %, maximum {facts.temp_max_c} °C."
     )
 
@@ -141,6 +141,12 @@ def returns_complaints(text, facts):
     return check_briefing(text, facts) or text
 
 
+def says_today(text, facts):
+    if not check_briefing(text, facts):
+        return text
+    return template(facts).replace("tomorrow", "today")
+
+
 def says_nothing(text, facts):
     if not check_briefing(text, facts):
         return text
@@ -157,6 +163,7 @@ def trips(text, facts):
         (lets_all_through, "A wrong text came through"),
         (always_the_template, "Return it as it is"),
         (always_says_out, "for a terrace that is in"),
+        (says_today, "it says 'today', the fact is 'tomorrow'"),
         (invents, "does not pass the check"),
         (returns_complaints, "returned a tuple"),
         (says_nothing, "on each way through"),
