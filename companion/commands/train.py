@@ -57,6 +57,9 @@ def command(out: Path, data: Path | None, test_year: int, model_version: str) ->
         *("mlflow", "numpy", "pandas", "sklearn", "skops"),
         extra="tracking",
     )
+    from companion.tracking.saving import check_target  # light: no MLflow yet
+
+    check_target(out, name=_MODEL_NAME, version=model_version)
     _report("Reading the weather and training …")
     from companion.terrace import (
         FEATURE_LIMITS,

@@ -34,7 +34,7 @@ from companion.tracking.ranges import allowed_ranges
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["save_model_folder", "training_metadata"]
+__all__ = ["check_target", "save_model_folder", "training_metadata"]
 
 _EXAMPLE_ROWS = 2
 
@@ -76,6 +76,20 @@ def training_metadata(
     return _make_notes(
         features, name=name, version=version, ranges=ranges
     ).to_metadata()
+
+
+def check_target(folder: str | Path, *, name: str, version: str) -> Path:
+    """Check, before anything is trained, that a model can be saved in a folder.
+
+    Returns the folder's absolute path. Raises ModelError if it exists, and SettingError
+    if `name` or `version` is empty.
+    """
+    for what, text in (("name", name), ("version", version)):
+        if not text.strip():
+            raise SettingError(f"the model's {what} is empty; give it one.")
+    target = Path(folder).expanduser().absolute()
+    _refuse_existing(target)
+    return target
 
 
 def save_model_folder(
@@ -135,14 +149,10 @@ def save_model_folder(
         that is not served, the model has no such method, a range is not two finite
         numbers in order, or `ranges` and columns of numbers differ.
     """
-    target = Path(folder).expanduser().absolute()
-    for what, text in (("name", name), ("version", version)):
-        if not text.strip():
-            raise SettingError(f"the model's {what} is empty; give it one.")
+    target = check_target(folder, name=name, version=version)
     columns = read_columns(features)
     notes = _make_notes(features, name=name, version=version, ranges=ranges)
     trusted = [trusted_types] if isinstance(trusted_types, str) else [*trusted_types]
-    _refuse_existing(target)
     mlflow = load_mlflow("Saving a model folder")
     example = _choose_example(features)
     method = _choose_method(model, predict_fn, example)
@@ -173,7 +183,7 @@ def save_model_folder(
                 metadata=notes.to_metadata(),
             )
             prove(mlflow, place, model, method, example)
-            _refuse_existing(target)
+            _refuse_existing(target)  # it may have come meanwhile
             place.rename(target)
     except OSError as err:
         raise ModelError(

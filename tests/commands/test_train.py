@@ -141,6 +141,38 @@ def test_what_cannot_be_done_is_one_sentence_and_writes_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--out", "there"], "there exists already"),
+        (["--out", "new", "--model-version", " "], "version is empty"),
+    ],
+)
+def test_a_model_that_could_not_be_saved_is_not_trained(tmp_path, arguments, expected):
+    """In a process of its own, to see that pandas and scikit-learn are not loaded."""
+    (tmp_path / "there").mkdir()
+    code = (
+        "import sys\n"
+        "from companion.cli import main\n"
+        f"code = main(['train', *{arguments!r}])\n"
+        "heavy = {'mlflow', 'numpy', 'pandas', 'sklearn'} & set(sys.modules)\n"
+        "print(code, sorted(heavy))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout == "1 []\n"
+    [error] = done.stderr.splitlines()  # and not that it trains
+    assert expected in error
+
+
 def test_without_a_folder_to_write_to_it_asks_for_one(capsys):
     assert main(["train"]) == 2
 
