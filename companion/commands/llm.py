@@ -101,6 +101,9 @@ def _fetch(*, source: Path | None) -> None:
 def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> None:
     """Serve a language model on this machine until Ctrl-C.
 
+    It records no call: the program that asks does, with companion.llm.Recorder or
+    record_call, and `companion calls` lists them. A call by curl is in no log.
+
     It speaks the OpenAI protocol, and tells its metrics at /metrics. Only
     programs on this machine can ask it. Yours share it once COMPANION_LLM_URL
     names it; the greeting says how. It ends with the terminal or, except on
@@ -131,6 +134,8 @@ def _serve(*, port: int, model: Path | None, context: int, parallel: int) -> Non
         f"Serving {info.model} on {info.url}/v1\n"
         f"  room for    {_room(info)}\n"
         f"  ask it      {_ASK.format(url=info.url)}\n"
+        "  on record   not this call; those through companion.llm.Recorder or "
+        "record_call\n"
         f"  share it    {_EXPORT} COMPANION_LLM_URL={info.url}/v1\n"
         f"  metrics     {info.url}/metrics\n"
         f"  stop with   Ctrl-C, or companion llm stop --port {_port_of(info)}"

@@ -60,7 +60,7 @@ def serve(run):
 
 
 def greeting(process):
-    return "".join(process.stdout.readline() for _ in range(6))
+    return "".join(process.stdout.readline() for _ in range(7))
 
 
 def children(pid):
@@ -86,6 +86,31 @@ def test_it_prints_where_it_is_and_a_line_that_asks_it(serve):
     (line,) = re.findall(r"^  ask it +(curl .*)$", greeting, re.M)
     answer = json.loads(subprocess.check_output([*shlex.split(line), "--silent"]))
     assert answer["choices"][0]["message"]["content"]
+
+
+def test_the_greeting_and_the_help_say_that_a_call_by_curl_is_not_recorded(
+    serve, tmp_path, monkeypatch
+):
+    """And it is not: neither a log nor a journal appears."""
+    monkeypatch.chdir(tmp_path)
+    _, greeting = serve("--port", "0", *SMALL)
+    (url,) = re.findall(r"COMPANION_LLM_URL=(\S+)$", greeting, re.M)
+    question = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4}
+    asked = urllib.request.Request(
+        f"{url}/chat/completions",
+        json.dumps(question).encode(),
+        {"Content-Type": "application/json"},
+    )
+
+    with urllib.request.urlopen(asked, timeout=60) as got:
+        assert json.load(got)["choices"]
+
+    ask, on_record = greeting.splitlines()[2:4]
+    assert ask.startswith("  ask it      curl ")
+    assert on_record.startswith("  on record   not this call; those through companion")
+    assert list(tmp_path.iterdir()) == []
+    said = subprocess.check_output([*SERVE, "--help"], text=True)
+    assert "A call by curl is in no log." in " ".join(said.split())
 
 
 @pytest.mark.usefixtures("heard_signals")
