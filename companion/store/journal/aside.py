@@ -17,6 +17,7 @@ from typing import BinaryIO
 from companion.errors import JournalError
 from companion.store.journal.writer import SUFFIX
 from companion.system.locks import take_lock
+from companion.system.private import open_private
 
 __all__ = ["retry_aside", "set_aside"]
 
@@ -64,7 +65,7 @@ def retry_aside(folder: Path) -> int:
 def _open_alone(path: Path) -> Iterator[BinaryIO]:
     """Open a file to append to it; while it is open nobody ships and deletes it."""
     while True:
-        with path.open("ab") as file:
+        with open(path, "ab", opener=open_private) as file:
             # Since it was opened it may have been renamed, to be tried again.
             if take_lock(file.fileno()) and _is_at(file, path):
                 yield file

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from companion.store.journal.reader import list_files
 from companion.store.times import read_time
+from companion.system.private import open_private
 
 __all__ = ["Behind", "note_offsets", "read_behind"]
 
@@ -44,7 +45,8 @@ def note_offsets(folder: Path, offsets: Mapping[str, int]) -> None:
     draft = note.with_name(f"{_NOTE}.{os.getpid()}")
     with contextlib.suppress(OSError):
         try:
-            draft.write_text(json.dumps(dict(offsets)), encoding="utf-8")
+            with open(draft, "w", encoding="utf-8", opener=open_private) as file:
+                json.dump(dict(offsets), file)
             draft.replace(note)
         finally:
             draft.unlink(missing_ok=True)

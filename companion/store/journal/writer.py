@@ -21,6 +21,7 @@ from pathlib import Path
 from companion.errors import JournalError
 from companion.store.records import PredictionBatch, Record, encode_record
 from companion.system.locks import take_lock
+from companion.system.private import make_private_folder, open_private
 
 __all__ = ["SUFFIX", "Journal"]
 
@@ -42,7 +43,8 @@ class Journal:
     Parameters
     ----------
     folder : str or Path
-        Where the files go; made when it is missing.
+        Where the files go; made when it is missing, so that only this user can
+        enter it.
     fsync : bool, default=False
         Wait for the disk in each call. Without it a record survives the death
         of the process, but not that of the machine.
@@ -136,7 +138,7 @@ class Journal:
         return self._file, 0
 
     def _open_file(self) -> "_OpenFile":
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         for _ in range(_ATTEMPTS):
             file = _OpenFile(self.folder / _new_name())
             try:
@@ -191,7 +193,7 @@ class _OpenFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.descriptor = os.open(path, _FLAGS, 0o666)
+        self.descriptor = open_private(path, _FLAGS)
         self._status = os.fstat(self.descriptor)
 
     def size_if_intact(self) -> int | None:

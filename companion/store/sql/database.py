@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError
 
 from companion.errors import MissingExtraError, NoLogError, StoreError
 from companion.store.sql.address import parse_store_url, public_name
+from companion.system.private import create_private_file
 
 __all__ = ["Database", "insert_for"]
 
@@ -233,6 +234,12 @@ def _sqlite_engine(url: URL) -> Engine:
         connect_args={"timeout": _BUSY_TIMEOUT_S},
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def keep_private(*_: object) -> None:
+        # SQLite would let everyone read a new file. Its -wal and -shm files get the
+        # permissions of this one.
+        create_private_file(Path(url.database or ""))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _: object) -> None:
