@@ -50,7 +50,8 @@ _ALL = (
         "journal",
         None,
         "Folder of the journal, for one store only. Default: beside the SQLite "
-        "file, `companion.db.journal`.",
+        "file, `companion.db.journal`; for PostgreSQL a folder for each address, on "
+        "Linux in `~/.local/state/mlops-companion/journals`.",
     ),
     Setting(
         "host",

@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import re
 import shutil
 import sqlite3
 import time
@@ -14,7 +15,7 @@ from companion.serving import ServerConfig, create_app
 from companion.serving.http.problems import PROBLEM_TYPES
 from companion.serving.models.routing import SingleModel
 from companion.serving.models.source import ModelSource
-from companion.store import read_rollups, ship
+from companion.store import read_failures, read_rollups, ship
 
 ROW = {"rain_mm": 2.5, "temp_c": 11.0, "wind_ms": 3.0}
 
@@ -385,6 +386,30 @@ def test_a_refused_request_is_in_the_log_without_what_was_sent(
     assert row[:4] == (answer.headers["X-Request-ID"], status, kind, reason)
     assert row[4:6] == ("rain", "3")
     assert row[6] >= 0
+
+
+def test_what_a_stranger_can_cause_for_nothing_is_counted_and_not_in_the_log(
+    make_client, store
+):
+    """A flood of such requests must not cost the server a write each."""
+    client = make_client(token="s" * 32)
+    allowed = {"Authorization": f"Bearer {'s' * 32}"}
+
+    codes = [
+        client.post("/predict", json={"rows": [ROW]}).status_code,
+        client.get("/predict", headers=allowed).status_code,
+        client.get("/nowhere", headers=allowed).status_code,
+        client.post("/predict", json={}, headers=allowed).status_code,
+    ]
+    page = client.get("/metrics", headers=allowed).text
+    ship(store)
+
+    assert codes == [401, 405, 404, 422]
+    assert [one.status for one in read_failures(store)] == [422]
+    for status in codes:
+        assert re.search(
+            rf'^companion_requests_total{{.*status="{status}"}} 1\.0$', page, re.M
+        )
 
 
 def test_inputs_are_counted_by_the_bins_of_the_model_s_profile(
