@@ -27,36 +27,6 @@ def _check_fit(answer: object) -> Verdict:
     )
 
 
-def _check_cost(answer: object) -> Verdict:
-    calls, added, rest, output = 1_000 * 30, 45, 60, 2
-    input_usd, output_usd = 2 / 1e6, 10 / 1e6
-    examples = calls * added * input_usd
-    whole = calls * ((rest + added) * input_usd + output * output_usd)
-    return check_number(
-        answer,
-        examples,
-        unit="USD",
-        tolerance=0.005,
-        slips=[
-            (whole, "That is the whole bill. Which part of it do the examples add?"),
-            (
-                calls * (rest + added) * input_usd,
-                "That is all of the input. Which tokens come from the examples?",
-            ),
-            (
-                calls * added * output_usd,
-                "That is the price of output. Are examples read or written?",
-            ),
-            (examples / 30, "That is one day. A month has 30."),
-            (examples / 1_000, "That is one review a day. There are 1,000."),
-            (4 * examples, "The 45 tokens are all four examples together."),
-            (examples * 1e6, "The price is for a million tokens, not for one."),
-        ],
-        hint="Tokens that the examples add, times calls in a month, times price.",
-        remark="Examples are input, and they are paid for with each call.",
-    )
-
-
 def _check_right_sum(answer: object) -> Verdict:
     def example(text: str, *, returns: bool, hint: str) -> Example:
         return Example(args=(text, 17, 25), returns=returns, hint=hint)
@@ -100,6 +70,5 @@ def _check_right_sum(answer: object) -> Verdict:
 
 CHECKERS: Mapping[str, Callable[[Any], Verdict]] = {
     "3.1": _check_fit,
-    "3.2": _check_cost,
-    "3.3": _check_right_sum,
+    "3.2": _check_right_sum,
 }

@@ -16,15 +16,14 @@ def right_sum(answer, a, b):
     ("exercise", "answer"),
     [
         ("3.1", 202.5),  # 405 billion, half a byte each
-        ("3.2", 2.7),  # 45 tokens x 30,000 calls = 1.35 million, 2 USD a million
-        ("3.3", right_sum),
+        ("3.2", right_sum),
     ],
 )
 def test_the_right_answer_passes(exercise, answer):
     assert check(exercise, answer).passed
 
 
-@pytest.mark.parametrize("exercise", ["3.1", "3.2", "3.3"])
+@pytest.mark.parametrize("exercise", ["3.1", "3.2"])
 def test_the_untouched_stub_is_told_to_begin(exercise):
     verdict = check(exercise, ...)
 
@@ -45,25 +44,6 @@ def test_the_untouched_stub_is_told_to_begin(exercise):
 )
 def test_a_wrong_size_gets_the_hint_that_fits(answer, hint):
     verdict = check("3.1", answer)
-
-    assert not verdict.passed
-    assert hint in repr(verdict)
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (6.9, "whole bill"),  # 30,000 x (105 x 2 + 2 x 10) / 1e6
-        (6.3, "all of the input"),  # 30,000 x 105 x 2 / 1e6
-        (13.5, "price of output"),  # 30,000 x 45 x 10 / 1e6
-        (0.09, "one day"),
-        (10.8, "all four examples"),
-        (2.7e6, "for a million"),
-        (1, "times calls in a month"),
-    ],
-)
-def test_a_wrong_cost_gets_the_hint_that_fits(answer, hint):
-    verdict = check("3.2", answer)
 
     assert not verdict.passed
     assert hint in repr(verdict)
@@ -100,7 +80,7 @@ def knows_one_sum(answer, *_terms):
     ],
 )
 def test_a_check_with_a_hole_is_shown_the_answer_that_slips_through(function, hint):
-    verdict = check("3.3", function)
+    verdict = check("3.2", function)
 
     assert not verdict.passed
     assert hint in repr(verdict)
