@@ -1,7 +1,8 @@
-"""Checks this computer for what the course needs, and says what to do.
+"""Checks this computer for what a purpose needs, and says what to do.
 
-Each check is a function and returns a record; nothing is imported, installed or
-changed. Libraries are found by the metadata that their
+The purposes are the course, a model server and language models; what one of them
+needs, another may do without. Each check is a function and returns a record; nothing
+is imported, installed or changed. Libraries are found by the metadata that their
 installer left, so a check takes milliseconds and works without any extra.
 `companion doctor` prints the records. Introduced on the book's set-up page.
 """
@@ -10,8 +11,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +25,7 @@ from companion.system.libraries import find_version, read_extras
 from companion.system.ports import take_port
 
 __all__ = [
+    "PURPOSES",
     "Check",
     "check_extras",
     "check_folder",
@@ -35,8 +38,13 @@ __all__ = [
     "run_checks",
 ]
 
+Purpose = Literal["learning", "serving", "llm"]
+PURPOSES: tuple[Purpose, ...] = ("learning", "serving", "llm")
+
 Status = Literal["ok", "missing", "problem"]
 FindVersion = Callable[[str], str | None]
+# The purposes that need a check, and the check.
+_Planned = tuple[tuple[Purpose, ...], Callable[[], "Check"]]
 
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 11), (3, 13)
 _GIT_TIMEOUT_S = 10
@@ -54,7 +62,9 @@ class Check:
         "missing": it is not there; "problem": it is there and cannot be used
         as it is.
     required : bool
-        Whether the course needs it.
+        Whether the purpose that was checked for needs it.
+    purposes : tuple of {"learning", "serving", "llm"}
+        Those that need it; empty if none does.
     found : str
         What is there, with its version.
     remedy : str
@@ -64,12 +74,23 @@ class Check:
     name: str
     status: Status = "ok"
     required: bool = True
+    purposes: tuple[Purpose, ...] = ()
     found: str
     remedy: str = ""
 
 
-# Module 1 needs these three; the others serve later modules and own set-ups.
-_REQUIRED_EXTRAS = ("tracking", "serving", "llm")
+# Each extra that a purpose needs; the others serve later modules and own set-ups.
+_NEEDED_EXTRAS: Mapping[str, tuple[Purpose, ...]] = {
+    "tracking": ("learning",),
+    "serving": ("learning", "serving"),
+    "llm": ("learning", "llm"),
+}
+# What a purpose can use, but does without.
+_OPTIONAL_EXTRAS: Mapping[Purpose, tuple[str, ...]] = {
+    "learning": ("fast", "postgres", "streamlit"),
+    "serving": ("tracking", "fast", "postgres"),
+    "llm": ("postgres",),
+}
 _KERNEL = (Requirement("ipykernel>=6.29"), Requirement("jupytext>=1.16"))
 _EDITORS = ("jupyterlab", "notebook")
 _CHARTS = (Requirement("matplotlib>=3.9"),)
@@ -81,8 +102,9 @@ def run_checks(
     port: int,
     host: str = "127.0.0.1",
     folder: str | Path = ".",
+    purpose: Purpose = "learning",
 ) -> list[Check]:
-    """Run all checks.
+    """Run the checks of one purpose.
 
     Parameters
     ----------
@@ -94,48 +116,75 @@ def run_checks(
         Address that it is to listen on.
     folder : str or pathlib.Path, default="."
         Folder that models and logs are to be written to.
+    purpose : {"learning", "serving", "llm"}, default="learning"
+        What the computer is to be used for: the course, a model server, or language
+        models and records of their calls.
 
     Returns
     -------
     list of Check
         In the order in which to fix them.
     """
-    return [
-        check_python(),
-        check_git(),
-        check_jupyter(),
-        check_libraries("Charts", _CHARTS, install="matplotlib"),
-        *check_extras(),
-        check_language_model(find_weights),
-        check_port(port, host=host),
-        check_folder(folder),
+    charts = partial(check_libraries, "Charts", _CHARTS, install="matplotlib")
+    # Somebody else may run the model that is asked.
+    is_elsewhere = purpose == "llm" and bool(resolve_setting("llm-url"))
+    model = partial(check_language_model, find_weights, required=not is_elsewhere)
+    before: list[_Planned] = [
+        (PURPOSES, check_python),
+        (("learning",), check_git),
+        (("learning",), check_jupyter),
+        (("learning",), charts),
+    ]
+    after: list[_Planned] = [
+        (("learning", "llm"), model),
+        (("learning", "serving"), partial(check_port, port, host=host)),
+        (PURPOSES, partial(check_folder, folder)),
     ]
 
+    def run(planned: list[_Planned]) -> list[Check]:
+        return [
+            replace(check(), purposes=purposes)
+            for purposes, check in planned
+            if purpose in purposes
+        ]
 
-def check_extras() -> list[Check]:
-    """Check the libraries of each extra, the required extras first.
+    return [*run(before), *check_extras(purpose), *run(after)]
+
+
+def check_extras(purpose: Purpose = "learning") -> list[Check]:
+    """Check the libraries of each extra that a purpose can use, the required first.
 
     A package that runs from a folder without being installed has no metadata;
     then a single check says so.
+
+    Parameters
+    ----------
+    purpose : {"learning", "serving", "llm"}, default="learning"
+        As in `run_checks`.
     """
-    needed = read_extras()
-    if not needed:
+    libraries = read_extras()
+    if not libraries:
         return [
             Check(
                 name="Package",
                 status="problem",
+                purposes=PURPOSES,
                 found="mlops-companion is not installed in this Python",
                 remedy='Run: python -m pip install "mlops-companion[all]"',
             )
         ]
+    needed = [extra for extra, by in _NEEDED_EXTRAS.items() if purpose in by]
     return [
-        check_libraries(
-            f"Extra {extra}",
-            needed[extra],
-            install=f"mlops-companion[{extra}]",
-            required=extra in _REQUIRED_EXTRAS,
+        replace(
+            check_libraries(
+                f"Extra {extra}",
+                libraries[extra],
+                install=f"mlops-companion[{extra}]",
+                required=extra in needed,
+            ),
+            purposes=_NEEDED_EXTRAS.get(extra, ()),
         )
-        for extra in sorted(needed, key=(*_REQUIRED_EXTRAS, *needed).index)
+        for extra in (*needed, *_OPTIONAL_EXTRAS[purpose])
     ]
 
 
@@ -157,7 +206,7 @@ def check_python(version: Sequence[int] = sys.version_info[:3]) -> Check:
         found=".".join(map(str, version)),
         remedy=""
         if fits
-        else f"The course is tested on Python {oldest} to {newest}: install one of "
+        else f"The package is tested on Python {oldest} to {newest}: install one of "
         "them from https://www.python.org/downloads and make a new environment.",
     )
 
@@ -234,7 +283,7 @@ def check_libraries(
     install : str
         What to give to `pip install` to get them.
     required : bool, default=True
-        Whether the course needs them.
+        Whether they are needed.
     find : callable
         As `find_version`.
     """
@@ -265,13 +314,15 @@ def check_libraries(
     )
 
 
-def check_language_model(find: Callable[[], Path]) -> Check:
+def check_language_model(find: Callable[[], Path], *, required: bool = True) -> Check:
     """Check that the weights of the language model are on this computer.
 
     Parameters
     ----------
     find : callable
         As `companion.llm.local.weights.find_weights`.
+    required : bool, default=True
+        Whether they are needed.
     """
     try:
         file = find()
@@ -280,11 +331,13 @@ def check_language_model(find: Callable[[], Path]) -> Check:
         return Check(
             name="Language model",
             status="problem" if named else "missing",
+            required=required,
             found=f"no weights in {named}" if named else "",
             remedy=str(err) if named else "Run: companion llm fetch",
         )
     return Check(
         name="Language model",
+        required=required,
         found=f"{file.name}, {file.stat().st_size / 10**6:.0f} MB",
     )
 

@@ -16,6 +16,7 @@ GONE = Check(
     name="Extra serving",
     status="missing",
     required=True,
+    purposes=("learning", "serving"),
     found="without flask",
     remedy="Run: python -m pip install flask",
 )
@@ -26,8 +27,13 @@ SPARE = Check(
 
 @pytest.fixture
 def pretend(monkeypatch):
-    def set_checks(*checks: Check) -> None:
-        monkeypatch.setattr(doctor, "run_checks", lambda **_: list(checks))
+    """Replace the checks of each purpose, those that are not named by the same."""
+
+    def set_checks(*checks: Check, **by_purpose: list[Check]) -> None:
+        def run_checks(*, purpose: str, **_: object) -> list[Check]:
+            return by_purpose.get(purpose, list(checks))
+
+        monkeypatch.setattr(doctor, "run_checks", run_checks)
 
     return set_checks
 
@@ -55,12 +61,62 @@ def test_each_check_is_a_line_and_each_remedy_stands_below(pretend, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:] == [
         "✓ ok       Git            2.47",
-        "✗ missing  Extra serving  without flask",
+        "✗ missing  Extra serving  without flask (needed for learning, serving)",
         "             Run: python -m pip install flask",
         "✗ missing  Extra llm      without x (optional)",
         "             Run",
         "1 thing needs your attention. Run `companion doctor` again after each fix.",
     ]
+
+
+def test_a_purpose_is_named_and_only_its_own_checks_count(pretend, capsys):
+    pretend(learning=[FINE, GONE], serving=[FINE])
+
+    assert main(["doctor", "--for", "serving"]) == 0
+    assert json.loads(_output(capsys, "doctor", "--for", "serving", "--json"))["ok"]
+    assert main(["doctor"]) == 1
+
+
+def _output(capsys, *arguments: str) -> str:
+    capsys.readouterr()
+    main(list(arguments))
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("purposes", "arguments", "last"),
+    [
+        ({}, [], "Everything that is required is there."),
+        ({}, ["llm"], "Everything that is required for llm is there."),
+        (
+            {"learning": [GONE], "llm": [GONE]},
+            [],
+            (
+                "1 thing needs your attention. Run `companion doctor` again after each "
+                "fix. What serving needs is there."
+            ),
+        ),
+        (
+            {"serving": [GONE, GONE]},
+            ["serving"],
+            (
+                "2 things need your attention. Run `companion doctor --for serving` again "
+                "after each fix. What learning and llm need is there."
+            ),
+        ),
+    ],
+)
+def test_the_last_line_says_for_which_purposes_all_is_there(
+    pretend, capsys, purposes, arguments, last
+):
+    """Whoever installed a part of the package must not take it for broken."""
+    pretend(FINE, **purposes)
+
+    options = [word for one in arguments for word in ("--for", one)]
+    lines = _output(capsys, "doctor", *options).splitlines()
+
+    assert lines[0].endswith(f", checked for {(*arguments, 'learning')[0]}")
+    assert lines[-1] == last
 
 
 def test_json_holds_every_field(pretend, capsys):
@@ -70,10 +126,12 @@ def test_json_holds_every_field(pretend, capsys):
 
     result = json.loads(capsys.readouterr().out)
     assert result["ok"] is False
+    assert result["for"] == "learning"
     assert result["checks"][1] == {
         "name": "Extra serving",
         "status": "missing",
         "required": True,
+        "purposes": ["learning", "serving"],
         "found": "without flask",
         "remedy": "Run: python -m pip install flask",
     }

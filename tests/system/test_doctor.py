@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from companion.llm.local import weights
 from companion.system import doctor
 from companion.system.doctor import (
+    PURPOSES,
     Check,
     check_extras,
     check_folder,
@@ -292,8 +293,62 @@ def test_every_part_is_looked_at_once_and_a_remedy_stands_where_it_is_needed(tmp
         *("Language model", "Port 1", "Folder"),
     ]
     assert all((check.status == "ok") == (check.remedy == "") for check in checks)
+    needed_by = {check.name: check.purposes for check in checks}
+    assert needed_by["Git"] == needed_by["Extra tracking"] == ("learning",)
+    assert needed_by["Extra llm"] == needed_by["Language model"] == ("learning", "llm")
     assert {check.name for check in checks if not check.required} == {
         "Extra fast",
         "Extra postgres",
         "Extra streamlit",
     }
+
+
+@pytest.mark.parametrize(
+    ("purpose", "required", "optional"),
+    [
+        (
+            "serving",
+            ["Python", "Extra serving", "Port 1", "Folder"],
+            ["Extra tracking", "Extra fast", "Extra postgres"],
+        ),
+        (
+            "llm",
+            ["Python", "Extra llm", "Language model", "Folder"],
+            ["Extra postgres"],
+        ),
+    ],
+)
+def test_a_purpose_is_checked_for_what_it_needs_or_can_use_and_nothing_else(
+    tmp_path, monkeypatch, purpose, required, optional
+):
+    monkeypatch.delenv("COMPANION_LLM_URL", raising=False)
+
+    checks = run_checks(
+        find_weights=weights.find_weights, port=1, folder=tmp_path, purpose=purpose
+    )
+
+    assert [check.name for check in checks if check.required] == required
+    assert [check.name for check in checks if not check.required] == optional
+    assert all((purpose in check.purposes) == check.required for check in checks)
+
+
+def test_each_extra_is_checked_for_some_purpose():
+    """One that is new in pyproject.toml must find its place."""
+    named = {check.name for purpose in PURPOSES for check in check_extras(purpose)}
+
+    assert named == {
+        f"Extra {extra}" for extra in read_optional_dependencies() if extra != "all"
+    }
+
+
+def test_weights_are_optional_where_somebody_else_runs_the_model(tmp_path, monkeypatch):
+    monkeypatch.setenv("COMPANION_LLM_URL", "https://api.example/v1")
+
+    def model(purpose: str) -> Check:
+        checks = run_checks(
+            find_weights=weights.find_weights, port=1, folder=tmp_path, purpose=purpose
+        )
+        return next(check for check in checks if check.name == "Language model")
+
+    assert model("learning").required
+    assert not model("llm").required
