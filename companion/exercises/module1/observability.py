@@ -3,74 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from companion.exercises import (
-    Example,
-    Verdict,
-    check_function,
-    check_number,
-    kind,
-    not_yet,
-    right,
-)
+from companion.exercises import Verdict, check_number, kind, not_yet, right
 
 __all__ = ["CHECKERS"]
 
-_Span = dict[str, Any]
-
-# The two shares of exercise 5.3.
+# The two shares of exercise 5.2.
 _N_ANSWERS, _N_UP, _N_DOWN = 400, 9, 3
-
-# The prompt version of exercise 5.4, with USD for a million tokens.
-_FRESH_TOKENS, _CACHED_TOKENS, _OUTPUT_TOKENS = 42, 85, 45
-_FRESH_USD, _CACHED_USD, _OUTPUT_USD = 2.0, 0.2, 10.0
-_SHARE_RIGHT = 0.4
 
 _WARMTH_EDGES_C = (-50, 5, 10, 15, 20, 25, 50)
 _SMALLEST_SHARE = 0.001
-
-
-def _span(name: str, parent: str | None, start_ms: float, end_ms: float) -> _Span:
-    return {"id": name, "parent": parent, "start_ms": start_ms, "end_ms": end_ms}
-
-
-def _self_ms(answer: object) -> Verdict:
-    spans = [
-        _span("evening", None, 5, 105),
-        _span("ask", "evening", 15, 45),
-        _span("word", "evening", 50, 100),
-        _span("check", "ask", 20, 32),
-    ]
-    leaf = "A step without children did all of it itself: end minus start."
-    return check_function(
-        answer,
-        [
-            Example(args=(spans, "check"), returns=_is_about(12), hint=leaf),
-            Example(
-                args=(spans, "ask"),
-                returns=_is_about(18),
-                hint="It lasts 30 ms. Which spans name it as their parent?",
-            ),
-            Example(
-                args=(spans, "evening"),
-                returns=_is_about(20),
-                hint=(
-                    "It lasts 100 ms and has two children. Take away each child "
-                    "once; what is inside a child is in its duration already."
-                ),
-            ),
-            Example(
-                args=(spans[::-1], "evening"),
-                returns=_is_about(20),
-                hint="Here the same spans stand in another order. Look at the ids.",
-            ),
-        ],
-        remark="Sort a trace by this, and you know where to start.",
-    )
-
-
-def _is_about(expected_ms: float) -> Callable[[object], bool]:
-    # Times may be whole numbers or not: 18 and 18.0 are both right.
-    return lambda result: check_number(result, expected_ms, hint="-").passed
 
 
 def _season_psi(answer: object) -> Verdict:
@@ -179,58 +120,7 @@ def _pleased(answer: object) -> Verdict:
     return right("Between the two lies almost everything: 75% was no measurement.")
 
 
-def _usd_per_thousand_right(answer: object) -> Verdict:
-    output = _OUTPUT_TOKENS * _OUTPUT_USD
-    cached = _CACHED_TOKENS * _CACHED_USD
-    all_in = _FRESH_TOKENS + _CACHED_TOKENS
-
-    def per_thousand(usd_per_million_calls: float) -> float:
-        return usd_per_million_calls / 1000
-
-    thousand_calls = per_thousand(_FRESH_TOKENS * _FRESH_USD + cached + output)
-    no_cache = per_thousand(all_in * _FRESH_USD + output)
-    twice = per_thousand(all_in * _FRESH_USD + cached + output)
-    return check_number(
-        answer,
-        thousand_calls / _SHARE_RIGHT,
-        unit="USD",
-        hint=(
-            "First one call: fresh tokens in, cached tokens in and tokens out, each "
-            "by its price. Then: how many calls make a thousand right answers?"
-        ),
-        slips=[
-            (
-                thousand_calls,
-                "That is a thousand calls. How many make a thousand right answers?",
-            ),
-            (
-                thousand_calls * _SHARE_RIGHT,
-                "That is less than a thousand calls cost, but more calls are needed.",
-            ),
-            (
-                no_cache / _SHARE_RIGHT,
-                "All tokens in are paid in full there. Some of them were cached.",
-            ),
-            (
-                twice / _SHARE_RIGHT,
-                "The cached tokens are among the 127. You have paid for them twice.",
-            ),
-            (
-                thousand_calls / (1 - _SHARE_RIGHT),
-                "Is 0.6 the share of right answers, or of wrong ones?",
-            ),
-            (
-                thousand_calls / _SHARE_RIGHT / 1000,
-                "That is for one right answer; the exercise asks for a thousand.",
-            ),
-        ],
-        remark="Dividing by all calls hides this price.",
-    )
-
-
 CHECKERS: Mapping[str, Callable[[Any], Verdict]] = {
-    "5.1": _self_ms,
-    "5.2": _season_psi,
-    "5.3": _pleased,
-    "5.4": _usd_per_thousand_right,
+    "5.1": _season_psi,
+    "5.2": _pleased,
 }
