@@ -1,7 +1,6 @@
 """Checkers of chapter 2, on CI/CD for machine learning."""
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from typing import Any
 
 from companion.exercises import (
@@ -9,7 +8,6 @@ from companion.exercises import (
     Verdict,
     check_choice,
     check_function,
-    check_number,
     kind,
     not_yet,
     right,
@@ -65,28 +63,16 @@ _CHANGES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "stage is the first to start one?"
         },
     ),
-    "next spring the station calls rain 'drizzle'": (
+    "next spring the weather class is 'sun' every day": (
         "none",
         {
             "data": "Our test_data.py looks at the newest day and at temperatures. "
-            "Does it read the word, and does the model?",
+            "Does it read the class, and does the model?",
             "comparison": "Which columns do the models read? If neither reads the "
-            "word, both answer as before.",
+            "class, both answer as before.",
         },
     ),
 }
-
-_REPEATED = (
-    "That is how often the value was repeated. The first day of the row counts as well."
-)
-_ONE_TOO_MANY = (
-    "That is one day too many: the day with the next value ends the row and is not "
-    "part of it."
-)
-_COMMONEST = (
-    "That is how often the commonest value occurs at all. Only days that follow each "
-    "other make a row."
-)
 
 
 def _check_stages(answer: object) -> Verdict:
@@ -107,50 +93,6 @@ def _check_stages(answer: object) -> Verdict:
         if not verdict.passed:
             return not_yet(f"{change!r}: {verdict.text}")
     return right("Five are stopped, each as early as it can be; the last one may pass.")
-
-
-def _check_longest_rows(answer: object) -> Verdict:
-    from companion.terrace import load_weather
-
-    weather = load_weather()
-    columns = ("wind_ms", "precipitation_mm")
-    if not isinstance(answer, dict):
-        return not_yet(
-            f"Your answer is {kind(answer)}; a dictionary is expected with a number "
-            f"of days for each of {' and '.join(columns)}."
-        )
-    missing = [column for column in columns if column not in answer]
-    if missing:
-        return not_yet(
-            f"Your dictionary has no number of days for {shown(missing[0])}. Both "
-            f"columns are asked for: {' and '.join(columns)}."
-        )
-    for column in columns:
-        values = weather[column].tolist()
-        longest = _longest_row(values)
-        verdict = check_number(
-            answer[column],
-            longest,
-            tolerance=0,
-            slips=[
-                (longest - 1, _REPEATED),
-                (longest + 1, _ONE_TOO_MANY),
-                (max(values.count(value) for value in set(values)), _COMMONEST),
-            ],
-            hint="Compare each day with the day before: a new row begins where the "
-            "two differ. Then count the days of each row.",
-        )
-        if not verdict.passed:
-            return not_yet(f"{column}: {verdict.text}")
-    return right("What is suspicious for the wind is an ordinary summer for the rain.")
-
-
-def _longest_row(values: list[float]) -> int:
-    longest = current = 1
-    for before, value in pairwise(values):
-        current = current + 1 if value == before else 1
-        longest = max(longest, current)
-    return longest
 
 
 def _check_verdict(answer: object) -> Verdict:
@@ -221,6 +163,5 @@ def _check_verdict(answer: object) -> Verdict:
 
 CHECKERS: Mapping[str, Callable[[Any], Verdict]] = {
     "2.1": _check_stages,
-    "2.2": _check_longest_rows,
-    "2.3": _check_verdict,
+    "2.2": _check_verdict,
 }

@@ -1,11 +1,8 @@
 """The checkers of chapter 2: stubs and plausible wrong answers get a fitting hint."""
 
-from itertools import groupby
-
 import pytest
 
 from companion.exercises import check
-from companion.terrace import load_weather
 
 # By reading the files of the chapter's pipeline, stage after stage.
 STAGES = {
@@ -14,19 +11,12 @@ STAGES = {
     "an answer takes half a second": "performance",
     "the recipe learns from two years and loses 8 EUR a day": "comparison",
     "the server cannot load the saved model": "staging",
-    "next spring the station calls rain 'drizzle'": "none",
+    "next spring the weather class is 'sun' every day": "none",
 }
 
 
-@pytest.mark.parametrize(
-    ("exercise", "stub"),
-    [
-        ("2.1", dict.fromkeys(STAGES, ...)),
-        ("2.2", {"wind_ms": ..., "precipitation_mm": ...}),
-    ],
-)
-def test_an_untouched_stub_is_told_that_the_answer_is_missing(exercise, stub):
-    verdict = check(exercise, stub)
+def test_an_untouched_stub_is_told_that_the_answer_is_missing():
+    verdict = check("2.1", dict.fromkeys(STAGES, ...))
 
     assert not verdict.passed
     assert "no answer yet" in verdict.text
@@ -53,7 +43,7 @@ def test_each_change_belongs_to_the_stage_that_stops_it_first():
         ),
         ("the server cannot load the saved model", "comparison", "without a server"),
         ("the server cannot load the saved model", "training", "raise an error"),
-        ("next spring the station calls rain 'drizzle'", "data", "does the model?"),
+        ("next spring the weather class is 'sun' every day", "data", "does the model?"),
         ("an answer takes half a second", "production", "none of the choices"),
         ("an answer takes half a second", 3, "is a number"),
     ],
@@ -80,64 +70,6 @@ def test_another_form_than_the_dictionary_is_named(answer, hint):
     assert hint in verdict.text
 
 
-@pytest.fixture(scope="module")
-def rows() -> dict[str, list[int]]:
-    """The lengths of all rows of equal values, by another way than the checker's."""
-    weather = load_weather()
-    return {
-        column: [len(list(same)) for _, same in groupby(weather[column])]
-        for column in ("wind_ms", "precipitation_mm")
-    }
-
-
-@pytest.fixture(scope="module")
-def longest(rows) -> dict[str, int]:
-    return {column: max(lengths) for column, lengths in rows.items()}
-
-
-def test_the_longest_rows_of_wind_and_rain_are_right(longest):
-    verdict = check("2.2", longest)
-
-    assert verdict.passed, verdict
-
-
-@pytest.mark.parametrize(
-    ("wrong", "hint"),
-    [
-        (lambda days, _: days - 1, "first day of the row counts"),
-        (lambda days, _: days + 1, "one day too many"),
-        (
-            lambda _, column: int(load_weather()[column].value_counts().max()),
-            "Only days that follow each other",
-        ),
-        (lambda days, _: 10 * days, "too high. Compare each day"),
-        (lambda days, _: str(days), "is text"),
-    ],
-)
-@pytest.mark.parametrize("column", ["wind_ms", "precipitation_mm"])
-def test_the_usual_miscounts_of_a_row_are_recognised(longest, column, wrong, hint):
-    verdict = check("2.2", {**longest, column: wrong(longest[column], column)})
-
-    assert not verdict.passed
-    assert verdict.text.startswith(column)
-    assert hint in verdict.text
-
-
-@pytest.mark.parametrize(
-    ("answer", "trouble"),
-    [
-        (4, "a dictionary is expected"),
-        ({"wind_ms": 4}, "no number of days for 'precipitation_mm'"),
-    ],
-)
-def test_rows_without_both_columns_are_asked_for_both(answer, trouble):
-    verdict = check("2.2", answer)
-
-    assert not verdict.passed
-    assert trouble in verdict.text
-    assert "wind_ms and precipitation_mm" in verdict.text
-
-
 def _three_words(more, most_eur):
     if more.high < 0:
         return "better"
@@ -145,7 +77,7 @@ def _three_words(more, most_eur):
 
 
 def test_a_verdict_by_the_upper_end_is_right():
-    verdict = check("2.3", _three_words)
+    verdict = check("2.2", _three_words)
 
     assert verdict.passed, verdict
 
@@ -192,7 +124,7 @@ def _without_the_limit_itself(more, most_eur):
     ],
 )
 def test_a_verdict_by_something_else_gets_the_hint_that_fits(function, hint):
-    verdict = check("2.3", function)
+    verdict = check("2.2", function)
 
     assert not verdict.passed
     assert hint in verdict.text
