@@ -2,7 +2,8 @@
 
 `run_chapters` executes the chapters ahead of the build and keeps each result
 under a key of all that can change it: the chapter's cells, `companion/`,
-`data/`, the files of `book/` that are no pages, the installed versions, Python.
+`data/`, the license (chapter 3 counts its tokens), the files of `book/` that are
+no pages, the installed versions, Python.
 As a Sphinx extension, this module gives myst-nb the kept result in place of an
 execution. Where there is none, myst-nb executes the chapter itself, so that no
 page shows what other code or other data gave.
@@ -26,7 +27,13 @@ from sphinx.application import Sphinx
 
 __all__ = ["KeptResults", "code_cells", "setup", "surroundings"]
 
-_OF_THE_PROJECT = ("companion", "data", "pyproject.toml", "requirements-lock.txt")
+_OF_THE_PROJECT = (
+    "companion",
+    "data",
+    "LICENSE",
+    "pyproject.toml",
+    "requirements-lock.txt",
+)
 # No cell reads these files of `book/`.
 _PAGES = {".bib", ".md"}
 _UNREAD = {"__pycache__", "_drawings", "_offline", "_static"}

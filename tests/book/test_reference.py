@@ -46,6 +46,22 @@ def test_each_type_of_a_signature_is_in_the_table_of_the_server():
     assert set(re.findall(r"`(\w+)`", " ".join(cells))) == KINDS
 
 
+def test_the_prices_that_chapter_3_computes_with_are_those_of_the_families():
+    """One price list: a row of the page holds model and price of the chapter."""
+    chapter = (SOURCE.parent / "module1" / "llms.md").read_text("utf-8")
+    prices = re.findall(
+        r'^    "([\w. -]+?)(?:, .*)?": \((\d+), (\d+)\),$', chapter, re.M
+    )
+    page = (SOURCE / "model-families.md").read_text("utf-8")
+    table = page.partition(":name: tab-families-price")[2].partition("```")[0]
+    rows = table.split("\n* - ")
+
+    assert len(prices) >= 2
+    for model, usd_in, usd_out in prices:
+        (row,) = [row for row in rows if row.startswith(f"{model} ")]
+        assert f"{usd_in} in, {usd_out} out" in row
+
+
 @pytest.mark.built
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_shows_its_own_help_with_an_example(built_pages, command):

@@ -49,7 +49,7 @@ def write_project(folder: Path, **pages: str) -> Path:
     unread = shutil.ignore_patterns("__pycache__", "_static")
     for name in ("companion", "book/_ext"):
         shutil.copytree(ROOT / name, folder / name, ignore=unread)
-    for name in ("_config.yml", "requirements-lock.txt"):
+    for name in ("_config.yml", "requirements-lock.txt", "LICENSE"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "data").mkdir()
     (folder / "data" / "numbers.csv").write_text("1\n2\n")
@@ -111,6 +111,7 @@ def test_what_nothing_changed_for_is_not_executed_again(copy):
         ("data/numbers.csv", {"port", "numbers"}),
         ("book/_ext/quiz.py", {"port", "numbers"}),
         ("requirements-lock.txt", {"port", "numbers"}),
+        ("LICENSE", {"port", "numbers"}),
         ("book/module1/numbers.md", set()),  # a line of prose
     ],
 )
