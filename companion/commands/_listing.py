@@ -1,7 +1,7 @@
 """A command that lists one kind of record of the log, the newest first."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,19 +28,23 @@ def listing_command(
     noun: str,
     text: str,
     example: str,
+    searched: str,
     columns: Sequence[str],
     cells: Callable[[Any], Sequence[str]],
     right: Sequence[str] = (),
     n_elastic: int = 1,
+    identity: Callable[[Any], str] = lambda record: str(record.id),
     filters: Sequence[Callable[..., Any]] = (),
 ) -> click.Command:
     """Make the command that lists one kind of record.
 
-    `read` takes the store and, by name, `limit`, `since`, `until` and the filters, and
-    returns records; `noun` is what one is called: "prediction". `text` and `example`
-    are for the help. `cells` returns the cells of one record, under the names in
-    `columns`; `right` and `n_elastic` are as in `format_table`. A column that is empty
-    in all rows is left out. The command has the options of every listing, and the
+    `read` takes the store and, by name, `limit`, `since`, `until`, `id_prefix`, `text`
+    and the filters, and returns records; `noun` is what one is called: "prediction".
+    `text` and `example` are for the help, and so is `searched`, where ``--grep`` looks.
+    `cells` returns the cells of one record, under the names in `columns`; `right` and
+    `n_elastic` are as in `format_table`. A column that is empty in all rows is left
+    out. One that is named "id" is cut where that still tells the identities apart,
+    unless an id was asked for. The command has the options of every listing, and the
     `filters`.
     """
 
@@ -60,13 +64,19 @@ def listing_command(
             click.echo(json.dumps([one.to_json() for one in found], indent=2))
         elif found:
             rows = [cells(one) for one in found]
+            if "id" in columns and chosen["id_prefix"] is None:
+                length = _shortest_length({identity(one) for one in found})
+                rows = [_cut(row, columns.index("id"), length) for row in rows]
             click.echo(_format_filled(columns, rows, right, n_elastic))
         elif any(value is not None for value in (since, until, *chosen.values())):
             click.echo(f"No {noun} in the log matches.")
         else:
             click.echo(f"No {noun} is in the log yet.")
 
-    options = (store_option, journal_option, *_COMMON_OPTIONS, *filters, _JSON)
+    grep = click.option(
+        "--grep", "text", metavar="TEXT", help=f"With TEXT in {searched}."
+    )
+    options = (store_option, journal_option, *_COMMON_OPTIONS, grep, *filters, _JSON)
     for option in reversed(options):
         run = option(run)
     make = click.command(
@@ -76,6 +86,18 @@ def listing_command(
         context_settings={"show_default": True},
     )
     return make(run)
+
+
+def _shortest_length(identities: Collection[str]) -> int:
+    """Say after how many characters, 8 at least, no two identities are alike."""
+    length = _ID_LENGTH
+    while len({one[:length] for one in identities}) < len(identities):
+        length += 1
+    return length
+
+
+def _cut(row: Sequence[str], place: int, length: int) -> Sequence[str]:
+    return (*row[:place], row[place][:length], *row[place + 1 :])
 
 
 def _format_filled(
@@ -105,6 +127,7 @@ def note_waiting(waiting: int, noun: str, *, place: str = "list") -> None:
         )
 
 
+_ID_LENGTH = 8
 _COMMON_OPTIONS = (
     click.option(
         "--limit",
@@ -115,5 +138,11 @@ _COMMON_OPTIONS = (
     ),
     since_option,
     until_option,
+    click.option(
+        "--id",
+        "id_prefix",
+        metavar="ID",
+        help="With this id; its start is enough where it fits no other.",
+    ),
 )
 _JSON = json_option("Print whole rows, as JSON.")

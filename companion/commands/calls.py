@@ -13,6 +13,7 @@ def _cells(call: LLMCall) -> tuple[str, ...]:
     last = call.prompt[-1].get("content") if call.prompt else ""
     return (
         f"{call.created_at:%Y-%m-%d %H:%M:%S}",
+        call.id,
         call.model,
         call.outcome,
         f"{_count(call.input_tokens)}+{_count(call.output_tokens)}",
@@ -38,11 +39,16 @@ command = listing_command(
 
     Tokens are those of the prompt + those of the completion, ? where the number
     is not known. Of a prompt the last message is shown; of a call that failed
-    the error stands in place of the completion. --json prints all of it.
+    the error stands in place of the completion. An id is cut where the rest tells
+    nothing, and --id takes its start. --json prints all of it.
+
+    --grep ignores case, and takes any white space for any other.
     """,
-    example="companion calls --since 2h --outcome error",
+    example="companion calls --since 2h --grep umbrella",
+    searched="the prompt, the completion, the error or the model's name",
     columns=(
         "created_at (UTC)",
+        "id",
         "model",
         "outcome",
         "tokens",

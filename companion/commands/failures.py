@@ -31,6 +31,7 @@ command = listing_command(
     kept; its answer has the same request id.
     """,
     example="companion failures --since 2h --reason out_of_range",
+    searched="the problem, the reason or the model's name",
     columns=(
         "created_at (UTC)",
         "status",

@@ -60,16 +60,16 @@ def test_the_log_is_a_table_with_the_newest_first(url, capsys):
 
     assert capsys.readouterr().out.splitlines() == [
         (
-            "created_at (UTC)     model    outcome  tokens  latency_ms  prompt         "
-            "completion"
+            "created_at (UTC)     id   model    outcome  tokens  latency_ms  "
+            "prompt         completion"
         ),
         (
-            "2014-06-01 13:00:00  smollm2  error       ?+?           ?  Will it rain?  "
-            "LanguageModelError: gone"
+            "2014-06-01 13:00:00  c-1  smollm2  error       ?+?           ?  "
+            "Will it rain?  LanguageModelError: gone"
         ),
         (
-            "2014-06-01 12:00:00  smollm2  ok         31+8         436  Will it rain?  "
-            "Yes. Bring a coat."
+            "2014-06-01 12:00:00  c-0  smollm2  ok         31+8         436  "
+            "Will it rain?  Yes. Bring a coat."
         ),
     ]
 
@@ -141,6 +141,9 @@ def test_json_holds_whole_rows_and_nothing_else(url, capsys):
         (["--until", "2014-06-01T13:00"], ["c-0"]),
         (["--model", "gpt"], ["c-1"]),
         (["--outcome", "closed"], ["c-2"]),
+        (["--id", "c-1"], ["c-1"]),
+        (["--grep", "GPT"], ["c-1"]),
+        (["--grep", "it rain? "], ["c-2", "c-1", "c-0"]),
     ],
 )
 def test_filters_choose_rows(url, capsys, options, expected):

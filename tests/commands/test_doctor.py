@@ -100,8 +100,8 @@ def _output(capsys, *arguments: str) -> str:
             {"serving": [GONE, GONE]},
             ["serving"],
             (
-                "2 things need your attention. Run `companion doctor --for serving` again "
-                "after each fix. What learning and llm need is there."
+                "2 things need your attention. Run `companion doctor --for serving` "
+                "again after each fix. What learning and llm need is there."
             ),
         ),
     ],

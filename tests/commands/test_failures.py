@@ -79,6 +79,8 @@ def test_a_column_that_is_empty_in_all_rows_is_left_out(url, capsys):
         (["--problem", "too-large"], ["f-2"]),
         (["--model", "wind"], ["f-3"]),
         (["--version", "2"], ["f-3"]),
+        (["--id", "f-2"], ["f-2"]),
+        (["--grep", "Range"], ["f-1"]),
     ],
 )
 def test_filters_choose_rows(url, capsys, options, expected):

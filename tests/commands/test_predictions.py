@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -54,9 +55,15 @@ def test_the_log_is_a_table_with_the_newest_first(url, capsys):
     assert main(["predictions", "--store", url]) == 0
 
     assert capsys.readouterr().out.splitlines() == [
-        "created_at (UTC)     model         version   value  latency_ms  inputs",
-        "2014-06-01 13:00:00  terrace-rain  12        1e-09        12.0  weather=fog",
-        "2014-06-01 12:00:00  terrace-rain  1        0.1235         1.2  weather=fog",
+        ("created_at (UTC)     id   model         version   value  latency_ms  inputs"),
+        (
+            "2014-06-01 13:00:00  r-1  terrace-rain  12        1e-09        12.0  "
+            "weather=fog"
+        ),
+        (
+            "2014-06-01 12:00:00  r-0  terrace-rain  1        0.1235         1.2  "
+            "weather=fog"
+        ),
     ]
 
 
@@ -70,20 +77,13 @@ def test_labels_scores_and_outputs_are_shown_where_there_are(url, capsys):
 
     main(["predictions", "--store", url])
 
-    assert capsys.readouterr().out.splitlines() == [
-        (
-            "created_at (UTC)     model         version  label  score  latency_ms  "
-            "outputs               inputs"
-        ),
-        (
-            "2014-06-01 13:00:00  terrace-rain  1                             1.2  "
-            '{"rain": 0.25, "sno…  weather=fog'
-        ),
-        (
-            "2014-06-01 12:00:00  terrace-rain  1        rain    0.75         1.2  "
-            "                      weather=fog"
-        ),
+    header, second, first = capsys.readouterr().out.splitlines()
+    assert header.split() == [
+        *("created_at", "(UTC)", "id", "model", "version", "label", "score"),
+        *("latency_ms", "outputs", "inputs"),
     ]
+    assert second.endswith('1.2  {"rain": 0.25, "sno…  weather=fog')
+    assert re.search(r" r-0 .* rain +0\.75 +1\.2 {20,}weather=fog$", first)
 
 
 def test_a_line_fits_the_terminal(url, capsys):
@@ -143,6 +143,10 @@ def test_json_holds_whole_rows_and_nothing_else(url, capsys):
         (["--model", "wind"], ["r-1"]),
         (["--version", "2"], ["r-3", "r-2"]),
         (["--label", "rain"], ["r-3"]),
+        (["--id", "r-2"], ["r-2"]),
+        (["--id", "R"], ["r-3", "r-2", "r-1", "r-0"]),  # of one request
+        (["--grep", "WIND"], ["r-1"]),
+        (["--grep", "weather=fog", "--version", "1"], ["r-1", "r-0"]),
     ],
 )
 def test_filters_choose_rows(url, capsys, options, expected):
@@ -159,12 +163,54 @@ def test_filters_choose_rows(url, capsys, options, expected):
     assert [row["id"] for row in json.loads(capsys.readouterr().out)] == expected
 
 
-def test_an_empty_answer_says_why(url, capsys):
+@pytest.mark.parametrize(
+    "options", [["--model", "wind"], ["--id", "nothing"], ["--grep", "snow"]]
+)
+def test_an_empty_answer_says_why(url, capsys, options):
     fill(url, make(0))
 
-    main(["predictions", "--store", url, "--model", "wind"])
+    assert main(["predictions", "--store", url, *options]) == 0
 
     assert capsys.readouterr().out == "No prediction in the log matches.\n"
+
+
+ONE = "3f2a91c0-7b1e-4c55-9d0e-0a1b2c3d4e5f"
+ALIKE = "3f2a91c0-7c00-4c55-9d0e-0a1b2c3d4e5f"
+OTHER = "9c41aa07-1111-4c55-9d0e-0a1b2c3d4e5f"
+
+
+def shown_ids(capsys, url, *options):
+    main(["predictions", "--store", url, *options])
+    _, *rows = capsys.readouterr().out.splitlines()
+    return [row[len("2014-06-01 12:00:00  ") :].split()[0] for row in rows]
+
+
+def test_an_id_is_cut_where_the_rest_tells_nothing_and_its_start_finds_it(url, capsys):
+    fill(
+        url,
+        *(make(0, id=f"{ONE}-{row}", request_id=ONE) for row in range(2)),
+        make(1, id=f"{OTHER}-0", request_id=OTHER),
+    )
+
+    assert shown_ids(capsys, url) == ["9c41aa07", "3f2a91c0", "3f2a91c0"]
+    assert shown_ids(capsys, url, "--id", "9c41aa07") == [f"{OTHER}-0"]
+    assert shown_ids(capsys, url, "--id", "3f2a91c0") == [f"{ONE}-1", f"{ONE}-0"]
+
+
+def test_ids_that_start_alike_are_longer_and_a_start_of_both_is_refused(url, capsys):
+    fill(
+        url,
+        make(0, id=f"{ONE}-0", request_id=ONE),
+        make(1, id=f"{ALIKE}-0", request_id=ALIKE),
+    )
+
+    assert shown_ids(capsys, url) == ["3f2a91c0-7c", "3f2a91c0-7b"]
+    assert shown_ids(capsys, url, "--id", "3f2a91c0-7c") == [f"{ALIKE}-0"]
+    assert main(["predictions", "--store", url, "--id", "3f2a91c0"]) == 1
+    assert capsys.readouterr().err == (
+        f"Error: The start of an id '3f2a91c0' fits several: {ONE}, {ALIKE}. Give more "
+        "of the one that you want.\n"
+    )
 
 
 def test_records_that_still_wait_are_counted_and_named(url, capsys):
