@@ -115,6 +115,20 @@ def test_commands_of_the_readme_exist():
     assert named <= set(COMMANDS)
 
 
+def test_the_ten_lines_are_ten_in_an_environment_of_their_own():
+    """Many systems let pip install nothing outside one (PEP 668)."""
+    text = read("README.md").partition("## The package in ten lines")[2]
+    blocks = re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    first, second = (block.splitlines() for block in blocks)
+
+    assert len(first) + len(second) == 10
+    assert first[0].endswith("-m venv .venv")
+    assert first[1] == second[0] == "source .venv/bin/activate"
+    # All that they install is what this purpose needs.
+    assert "[tracking,serving]" in first[2]
+    assert first[3] == "companion doctor --for serving"
+
+
 def test_the_row_of_the_readme_has_the_columns_of_the_model():
     """The first try of a visitor must not end in a refused request."""
     (body,) = re.findall(r"-d '(.+)'$", read("README.md"), re.MULTILINE)
