@@ -20,38 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["CHECKERS"]
 
 
-def _check_messages(answer: object) -> Verdict:
-    system = {"role": "system", "content": "Be brief."}
-    hello = {"role": "user", "content": "Hello"}
-    hi = {"role": "assistant", "content": "Hi!"}
-    rain = {"role": "user", "content": "Rain?"}
-    yes = {"role": "assistant", "content": "Yes."}
-    now = {"role": "user", "content": "And now?"}
-    return check_function(
-        answer,
-        [
-            Example(
-                args=("Be brief.", [], "And now?"),
-                returns=[system, now],
-                hint="Without earlier turns there are two messages, each a "
-                "dictionary with `role` and `content`: `system`, then `user`.",
-            ),
-            Example(
-                args=("Be brief.", [("Hello", "Hi!")], "And now?"),
-                returns=[system, hello, hi, now],
-                hint="A turn is two messages, of `user` and `assistant`. They come "
-                "after the system message and before the question.",
-            ),
-            Example(
-                args=("Be brief.", [("Hello", "Hi!"), ("Rain?", "Yes.")], "And now?"),
-                returns=[system, hello, hi, rain, yes, now],
-                hint="All turns go along, in their order: the model remembers none.",
-            ),
-        ],
-        remark="The memory of a chat is a list in your program.",
-    )
-
-
 def _check_whole(answer: object) -> Verdict:
     def example(reason: str, text: str | None, *, returns: bool, hint: str) -> Example:
         message = {"role": "assistant", "content": text}
@@ -159,7 +127,6 @@ def _guard_complaint(
 
 
 CHECKERS: Mapping[str, Callable[[Any], Verdict]] = {
-    "4.1": _check_messages,
-    "4.2": _check_whole,
-    "4.3": _check_guard,
+    "4.1": _check_whole,
+    "4.2": _check_guard,
 }
