@@ -34,6 +34,7 @@ GOOD = (
         "6 February 2014, terrace tomorrow: goes out, rain 34 %, maximum -1.6 °C",
         "Tomorrow, the terrace goes out. 6 February 2014: rain 34 %, -1.6 °C.",
         "6 February 2014 - terrace out tomorrow - rain tomorrow 34 % - -1.6 °C today",
+        "6 February 2014: terrace out tomorrow, rain 34% today's maximum -1.6 °C",
         "6 February 2014: terrace out tomorrow with 34 % rain and today\u2019s -1.6 °C",
     ],
 )

@@ -20,10 +20,12 @@ _FACTS = (_DAY, _PERCENT, _CELSIUS, _DECISION)
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")  # with its apostrophe
 
 # A clause ends at a mark before a blank, at the colon after a date that heads the
-# line, at a dash, and at the words that join two facts.
+# line, at a dash, at the words that join two facts, and before "today's maximum".
 _SENTENCE_END = re.compile(r"\.(?=\s|$)|\n")
 _CLAUSE_END = re.compile(
-    r"[,;]\s|(?<=\d{4}):|\s[-\u2013\u2014]\s|\b(?:and|with)\b", re.IGNORECASE
+    r"[,;]\s|(?<=\d{4}):|\s[-\u2013\u2014]\s|\b(?:and|with)\b"
+    r"|(?=\btoday['\u2019]s (?:maximum|highest|temperature)\b)",
+    re.IGNORECASE,
 )
 _DAY_WORDS = {"today": "today", "today's": "today", "tomorrow": "tomorrow"}
 
