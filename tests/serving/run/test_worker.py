@@ -4,13 +4,25 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 import urllib.request
 from contextlib import ExitStack, closing
 
+from companion.system import free_port, start_background
+
 PASSWORD = "hunter2"  # noqa: S105 - it opens nothing
 HEAD = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 THREADS = 2  # of each server here
+# `companion serve` whose page /version says what the worker's garbage collector skips.
+SERVE = """
+import gc, sys
+from companion.cli import main
+from companion.serving.models.engine import Model
+
+Model.describe = lambda _: {"frozen": gc.get_freeze_count()}
+sys.exit(main(["serve", *sys.argv[1:]]))
+"""
 
 
 def connect(server):
@@ -113,3 +125,18 @@ def test_what_is_not_http_gets_a_problem_and_is_not_logged(shared_server):
 
     assert request_id in shared_server.output()
     assert PASSWORD not in shared_server.output()
+
+
+def test_a_worker_does_not_search_libraries_and_model_for_garbage(rain_model, tmp_path):
+    """They are hundreds of thousands of objects, and none of them goes."""
+    port, store = str(free_port()), f"sqlite:///{tmp_path / 'log.db'}"
+    arguments = [str(rain_model), "--port", port, "--store", store]
+    with (
+        start_background(
+            [sys.executable, "-c", SERVE, *arguments],
+            url=f"http://127.0.0.1:{port}",
+            ready_path="/health/ready",
+        ) as server,
+        urllib.request.urlopen(f"{server.url}/version", timeout=15) as answer,
+    ):
+        assert json.load(answer)["model"]["frozen"] > 100_000
