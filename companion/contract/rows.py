@@ -6,21 +6,26 @@ in Lab 1.
 """
 
 import difflib
+import math
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from operator import itemgetter
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from companion.contract.columns import Column, Row
 from companion.contract.params import Param
 from companion.contract.refusals import Refusals, quote_name, refuse
 
-__all__ = ["UNNAMED", "Checked", "Contract", "Layout", "check_number_of_rows"]
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+__all__ = ["MANY", "UNNAMED", "Checked", "Contract", "Layout", "check_number_of_rows"]
 
 # How the columns reach the model: as a data frame, as a list of values (columns
 # without names), as one array, or as an array for each name.
 Layout = Literal["frame", "list", "array", "arrays"]
-_MANY = 20  # rows from which on a column at a time is quicker
+MANY = 20  # rows from which on a column at a time is quicker
 UNNAMED = "input"  # what the one input without a name is called in the log
 
 
@@ -37,15 +42,26 @@ class Checked(NamedTuple):
         Whether a row was an object of named values rather than a bare value.
     dropped : frozenset of str
         Columns that the model does not know and that were left out.
-    all_numbers : bool
-        Whether the rows are known to hold nothing but finite numbers, true and false.
+    array : ndarray of shape (n_rows, n_columns) or None
+        The same as `tuples`, where the rows are many and hold nothing but finite
+        numbers, true and false; in columns of whole numbers each is exact.
     """
 
     tuples: list[tuple[Any, ...]]
     rows: list[Row]
     has_names: bool = True
     dropped: frozenset[str] = frozenset()
-    all_numbers: bool = False
+    array: "NDArray[Any] | None" = None
+
+    def to_array(self, dtype: "DTypeLike | None") -> "NDArray[Any]":
+        """Return the values as a new array of a type; what is missing becomes NaN."""
+        import numpy as np
+
+        return np.array(self.tuples if self.array is None else self.array, dtype)
+
+    def columns(self) -> Iterable[Any]:
+        """Go through the values a column at a time, each a tuple or an array."""
+        return zip(*self.tuples, strict=True) if self.array is None else self.array.T
 
 
 class Contract:
@@ -84,6 +100,8 @@ class Contract:
             for column in self.columns
             if column.is_number
         )
+        if self._plain:
+            self._prepare_array()
         first = self.names[0]
         self._pick: Any = (
             itemgetter(*self.names)
@@ -123,9 +141,33 @@ class Contract:
                 return checked
         return self._check_thoroughly(rows, drop_unknown=drop_unknown)
 
+    def _prepare_array(self) -> None:
+        """Prepare to check many rows as one array."""
+        columns, width = self.columns, len(self.columns)
+        are_whole = [column.kind in ("integer", "long") for column in columns]
+        self._dtype = "int64" if all(are_whole) else "float64"
+        types = {column.types for column in columns}
+        # Which of all values, row by row, must be of which types.
+        self._parts = [(one, slice(None)) for one in types]
+        if len(types) > 1:
+            self._parts = [
+                (column.types, slice(number, None, width))
+                for number, column in enumerate(columns)
+            ]
+        self._lowest, self._highest = [], []
+        for column, is_whole in zip(columns, are_whole, strict=True):
+            low, high = column.limits.lowest, column.limits.highest
+            if self._dtype == "int64":
+                low, high = math.ceil(low), math.floor(high)
+            else:  # beyond this it may not be exact: each value is looked at alone
+                most = 2.0**53 - 1 if is_whole else 2.0**63
+                low, high = max(low, -most), min(high, most)
+            self._lowest.append(low)
+            self._highest.append(high)
+
     def _check_quickly(self, rows: Sequence[Any]) -> Checked | None:
         """Check rows of numbers; None if any has to be looked at more closely."""
-        if len(rows) >= _MANY:
+        if len(rows) >= MANY:
             return self._check_columns(rows)
         known, pick, bounds = self._known, self._pick, self._bounds
         checked = []
@@ -137,26 +179,33 @@ class Contract:
                 if type(value) not in types or not low <= value <= high:
                     return None
             checked.append(values)
-        return Checked(checked, rows, all_numbers=True)  # type: ignore[arg-type]  # all are dicts
+        return Checked(checked, rows)  # type: ignore[arg-type]  # all are dicts
 
     def _check_columns(self, rows: Sequence[Any]) -> Checked | None:
-        """Check many rows of numbers at once, a column at a time."""
-        if set(map(type, rows)) != {dict} or set(map(len, rows)) != {len(self.names)}:
+        """Check many rows of numbers at once, as one array."""
+        import numpy as np
+
+        width = len(self.names)
+        if set(map(type, rows)) != {dict} or set(map(len, rows)) != {width}:
             return None
         try:
-            checked = list(map(self._pick, rows))
-            columns = zip(zip(*checked, strict=True), self._bounds, strict=True)
-            for values, (types, low, high) in columns:
-                if (
-                    not types.issuperset(map(type, values))
-                    or not low <= min(values) <= max(values) <= high
-                    # A NaN hides from `min` and `max`, and not from a sum.
-                    or (total := sum(values)) != total
-                ):
-                    return None
-        except (KeyError, OverflowError):
+            tuples = list(map(self._pick, rows))
+        except KeyError:
             return None
-        return Checked(checked, rows, all_numbers=True)  # type: ignore[arg-type]  # all are dicts
+        values = list(chain.from_iterable(tuples))
+        if not all(
+            types.issuperset(set(map(type, values[part])))
+            for types, part in self._parts
+        ):
+            return None
+        try:
+            array = np.fromiter(values, self._dtype, len(values)).reshape(-1, width)
+        except OverflowError:
+            return None
+        # NaN fails both comparisons.
+        if not ((self._lowest <= array).all() and (array <= self._highest).all()):
+            return None
+        return Checked(tuples, rows, array=array)  # type: ignore[arg-type]  # all are dicts
 
     def _check_thoroughly(
         self, rows: Sequence[object], *, drop_unknown: bool

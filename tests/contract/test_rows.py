@@ -346,4 +346,27 @@ def test_many_rows_are_given_in_the_order_of_the_columns():
 
     assert checked.tuples == [(row["days"], row["rain_mm"]) for row in MANY]
     assert checked.rows == MANY
-    assert checked.all_numbers
+    assert checked.array.tolist() == [list(row) for row in checked.tuples]
+
+
+def test_many_whole_numbers_are_exact_in_their_array():
+    contract = Contract([Column(name="a", kind="long"), Column(name="b", kind="long")])
+    rows = [{"a": 2**63 - 1 - number, "b": -(2**63)} for number in range(30)]
+
+    array = contract.check(rows).array
+
+    assert array.tolist() == [[row["a"], row["b"]] for row in rows]
+    with pytest.raises(RefusedError):
+        contract.check([*rows, {"a": 2**63, "b": 0}])
+
+
+@pytest.mark.parametrize("row", [{"days": 2**53 + 1}, {"rain_mm": 1e19}, {"days": 3.0}])
+def test_what_one_array_may_not_hold_is_looked_at_row_by_row(row):
+    """A float64 holds no 2**53 + 1; 3.0 stands for a whole number."""
+    columns = [Column(name="days", kind="long"), Column(name="rain_mm", kind="double")]
+    rows = [*MANY, MANY[0] | row]
+
+    checked = Contract(columns).check(rows)
+
+    assert checked.array is None
+    assert checked.tuples[-1] == (row.get("days", 0), row.get("rain_mm", 0.0))

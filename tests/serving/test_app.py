@@ -560,3 +560,19 @@ def test_many_rows_are_logged_as_if_they_had_come_alone(client, tmp_path, store)
     assert [first[name] for name in shared] == [
         by_id[alone["id"]][name] for name in shared
     ]
+
+
+@pytest.mark.parametrize("line_end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("member", ["rows", "dataframe_records", "instances"])
+def test_many_rows_are_logged_however_their_body_was_written(
+    client, tmp_path, store, member, line_end
+):
+    rows = [ROW | {"rain_mm": number / 10} for number in range(30)]
+    text = json.dumps({member: rows}, indent=2).replace("\n", line_end)
+    path = "/predict" if member == "rows" else "/invocations"
+
+    answer = client.post(path, data=text, content_type="application/json")
+
+    assert answer.status_code == 200
+    found = [json.loads(row["inputs"]) for row in logged(tmp_path, store)]
+    assert sorted(found, key=lambda row: row["rain_mm"]) == rows

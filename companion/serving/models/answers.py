@@ -8,15 +8,24 @@ number that can be watched, a label with its probability, and all else as JSON.
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from companion.contract.refusals import Refusals
+from companion.contract.rows import MANY
 from companion.errors import ModelError
 
-__all__ = ["AnswerReader", "RowAnswer", "as_json", "is_whole", "label_text"]
+__all__ = [
+    "AnswerColumns",
+    "AnswerReader",
+    "RowAnswer",
+    "as_json",
+    "is_whole",
+    "label_text",
+]
 
 _LONGEST_LABEL = 200  # characters; what is longer is a text rather than a class
 
@@ -45,6 +54,34 @@ class RowAnswer(NamedTuple):
     outputs: Any = None
 
 
+class AnswerColumns(Sequence[RowAnswer]):
+    """The answers to many rows, as the log keeps them: a column each.
+
+    `by_field` has a list for each of `value`, `label` (as text) and `score` that the
+    answers have. The answers themselves are made by `make_rows` once somebody looks at
+    one: a thousand take longer than many models take for theirs.
+    """
+
+    def __init__(
+        self, make_rows: Callable[[], list[RowAnswer]], by_field: Mapping[str, Any]
+    ) -> None:
+        self._make_rows = make_rows
+        self.by_field = by_field
+
+    @cached_property
+    def _rows(self) -> list[RowAnswer]:
+        return self._make_rows()
+
+    def __len__(self) -> int:
+        return len(self.by_field["value"])
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._rows[index]
+
+    def __iter__(self) -> Iterator[RowAnswer]:
+        return iter(self._rows)
+
+
 class AnswerReader:
     """Takes apart what one model returns.
 
@@ -68,21 +105,24 @@ class AnswerReader:
         two = self.is_probability and len(self.classes) == 2
         return self.classes[1] if two else None
 
-    def read(self, raw: Any, n_rows: int) -> list[RowAnswer]:
-        """Return the answer to each row.
+    def read(self, raw: Any, n_rows: int) -> Sequence[RowAnswer]:
+        """Return the answer to each row, for many perhaps as `AnswerColumns`.
 
         Raises ModelError if there is not one for each row, or it is of a type that
         JSON cannot carry; and RefusedError if the number for a row is not finite.
         """
-        if self.is_probability and isinstance(raw, np.ndarray) and raw.ndim == 2:
+        if isinstance(raw, np.ndarray) and raw.dtype.kind == "f" and raw.ndim:
             _check_number(len(raw), n_rows)
-            if raw.dtype.kind == "f" and np.isfinite(raw).all():
-                return self._read_probabilities(raw)
+            if np.isfinite(raw).all():
+                if self.is_probability and raw.ndim == 2:
+                    return self._read_probabilities(raw)
+                if n_rows >= MANY and raw.size == n_rows and not self.classes:
+                    return _read_numbers(raw)
         items = _split(raw, n_rows)
         _refuse_not_finite(items)
         return [self._read_one(as_json(item)) for item in items]
 
-    def _read_probabilities(self, raw: Any) -> list[RowAnswer]:
+    def _read_probabilities(self, raw: Any) -> Sequence[RowAnswer]:
         width = raw.shape[1]
         classes, names = self.classes, self.names
         if len(classes) != width:
@@ -90,10 +130,22 @@ class AnswerReader:
             names = tuple(map(str, classes))
         if width == 2:
             (first, second), (no, yes) = names, classes
-            return [
-                RowAnswer(b, yes if b > a else no, max(a, b), {first: a, second: b})
-                for a, b in raw.tolist()
-            ]
+
+            def make_rows() -> list[RowAnswer]:
+                return [
+                    RowAnswer(b, yes if b > a else no, max(a, b), {first: a, second: b})
+                    for a, b in raw.tolist()
+                ]
+
+            if len(raw) < MANY:
+                return make_rows()
+            is_yes = (raw[:, 1] > raw[:, 0]).tolist()
+            columns = {
+                "value": raw[:, 1].tolist(),
+                "label": [second if chosen else first for chosen in is_yes],
+                "score": raw.max(axis=1).tolist(),
+            }
+            return AnswerColumns(make_rows, columns)
         answers = []
         for chances in raw.tolist():
             score = max(chances)
@@ -118,6 +170,11 @@ class AnswerReader:
             return RowAnswer(outputs=str(number))
         is_label = bool(self.classes) or isinstance(number, bool)
         return RowAnswer(float(number), number if is_label else None)
+
+
+def _read_numbers(raw: Any) -> AnswerColumns:
+    values = raw.ravel().tolist()
+    return AnswerColumns(lambda: list(map(RowAnswer, values)), {"value": values})
 
 
 def is_whole(raw: Any) -> bool:

@@ -44,7 +44,7 @@ class Answer:
     """
 
     raw: Any
-    rows: list[RowAnswer]
+    rows: Sequence[RowAnswer]
     params: dict[str, Any] | None = None
 
 
@@ -132,9 +132,9 @@ class Model:
         except CompanionError:
             raise
         except (Exception, SystemExit) as err:  # noqa: BLE001 - any class counts
-            self._blame(err, len(checked.tuples))
+            self._blame(err, len(checked.rows))
         try:
-            rows = self.reader.read(raw, len(checked.tuples))
+            rows = self.reader.read(raw, len(checked.rows))
         except ModelError as err:
             raise ModelFailedError(f"The model failed: {err}.") from err
         contract = self.folder.contract

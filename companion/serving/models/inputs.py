@@ -47,11 +47,11 @@ def make_input(
     if layout == "array":
         return make_array(columns[0], (values[0] for values in checked.tuples))
     if layout == "arrays":
-        by_column = zip(columns, zip(*checked.tuples, strict=True), strict=True)
+        by_column = zip(columns, checked.columns(), strict=True)
         return {column.name: make_array(column, values) for column, values in by_column}
     import pandas as pd
 
-    frame = make_frame(columns, checked.tuples)
+    frame = make_frame(columns, checked.columns())
     if layout == "list":
         frame.columns = pd.RangeIndex(len(columns))
     elif omit_absent:
@@ -90,20 +90,18 @@ def array_type(columns: Sequence[Column]) -> np.dtype[Any] | None:
     return np.result_type(*(_DTYPES[kind] for kind in kinds))
 
 
-def make_frame(
-    columns: Sequence[Column], rows: Sequence[tuple[Any, ...]]
-) -> "pd.DataFrame":
-    """Make the data frame that MLflow would make of the same, checked rows.
+def make_frame(columns: Sequence[Column], by_column: Iterable[Any]) -> "pd.DataFrame":
+    """Make the data frame that MLflow would make of the same, checked values.
 
-    It has the types of the signature. Absent numbers are NaN, for which whole numbers
-    become float64.
+    They come as a tuple or an array for each column. The frame has the types of the
+    signature. Absent numbers are NaN, for which whole numbers become float64.
     """
     import pandas as pd
 
     frame = {}
-    for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+    for column, values in zip(columns, by_column, strict=True):
         name = column.name if column.key is None else column.key
-        frame[name] = pd.Series(list(values), dtype=_series_type(column, values))
+        frame[name] = pd.Series(values, dtype=_series_type(column, values))
     return pd.DataFrame(frame)
 
 

@@ -109,7 +109,7 @@ def _load_skops(folder: ModelFolder, file: SkopsFile) -> Native:
                 sklearn.config_context(assume_finite=True),
                 np.errstate(over="ignore", invalid="ignore"),
             ):
-                return predict(np.array(checked.tuples, dtype=dtype))
+                return predict(checked.to_array(dtype))
 
         if has_array:
             return predict_array

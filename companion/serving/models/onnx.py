@@ -181,8 +181,7 @@ def find_layout(folder: ModelFolder) -> Callable[[Checked], Array]:
     single = [n for n, column in enumerate(contract.columns) if column.kind == "float"]
 
     def to_array(checked: Checked) -> Array:
-        # A value that is missing, None, becomes NaN.
-        array = np.array(checked.tuples, dtype=np.float64)
+        array = checked.to_array(np.float64)
         if single:
             array[:, single] = array[:, single].astype(np.float32)
         return array

@@ -1,49 +1,43 @@
 """The records of what a model answered, as the log keeps them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from companion.contract.rows import Checked
 from companion.errors import ModelFailedError, SettingError
-from companion.serving.models.answers import RowAnswer, label_text
+from companion.serving.models.answers import AnswerColumns, RowAnswer, label_text
 from companion.serving.models.folder import ModelFolder
 from companion.store import Prediction
 from companion.store.records import PredictionBatch
 
 __all__ = ["make_predictions", "record_predictions"]
 
-# Fewer are written one by one as quickly, and are easier to read in the journal.
-_MANY = 20
-
 
 def record_predictions(
     folder: ModelFolder,
     checked: Checked,
     answers: Sequence[RowAnswer],
+    *,
+    text: bytes | None = None,
     **shared: Any,
 ) -> Sequence[Prediction | PredictionBatch]:
     """Make what the log keeps of a request: its records, or one for many plain rows.
 
-    The arguments and errors are those of `make_predictions`.
+    `text` is the list of the rows as JSON, where they were sent so. The other arguments
+    and the errors are those of `make_predictions`.
     """
-    if len(answers) < _MANY or not checked.all_numbers:
+    columns = None if checked.array is None else _columns_of(answers)
+    if columns is None:
         return make_predictions(folder, checked, answers, **shared)
-    values, labels, scores, chances, outputs = zip(*answers, strict=True)
-    all_none = outputs.count(None), chances.count(None)
-    if all_none[0] < len(answers) or (None in values and all_none[1] < len(answers)):
-        # More than numbers and labels: `_outputs` has something.
-        return make_predictions(folder, checked, answers, **shared)
-    texts = {one: None if one is None else label_text(one) for one in set(labels)}
-    first = checked._replace(rows=checked.rows[:1])
+    answer = RowAnswer(**{name: column[0] for name, column in columns.items()})
+    one = checked._replace(rows=checked.rows[:1])
     try:
         return [
             PredictionBatch(
-                first=make_predictions(folder, first, answers[:1], **shared)[0],
-                inputs=checked.rows,
-                values=values,
-                labels=[texts[one] for one in labels],
-                scores=scores,
+                first=make_predictions(folder, one, [answer], **shared)[0],
+                inputs=checked.rows if text is None else text,
+                columns=columns,
             )
         ]
     except SettingError as err:
@@ -87,6 +81,17 @@ def make_predictions(
         ]
     except SettingError as err:
         raise ModelFailedError("The model's answer cannot be logged.") from err
+
+
+def _columns_of(answers: Sequence[RowAnswer]) -> Mapping[str, Sequence[Any]] | None:
+    """Return answers a column each; None if they are more than numbers and labels."""
+    if isinstance(answers, AnswerColumns):
+        return answers.by_field
+    if any(_outputs(one) is not None for one in answers):
+        return None
+    values, labels, scores, _, _ = zip(*answers, strict=True)
+    texts = [None if one is None else label_text(one) for one in labels]
+    return {"value": values, "label": texts, "score": scores}
 
 
 def _outputs(answer: RowAnswer) -> object:

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from companion.serving.http.bodies import (
+    find_rows,
     read_body,
     read_json,
     read_text,
@@ -87,13 +88,15 @@ class PredictAnswers:
             raise
 
     def _predict(self, model: Model, read: ReadBody, exchange: Exchange) -> bytes:
-        body = read_json(read())
+        content = read()
+        body = read_json(content)
         started = time.perf_counter()
         folder = model.folder
         given = rows_of_prediction(body, folder.contract)
-        answered = self._answer(model, given, exchange, started)
+        text = find_rows(content, body, given.rows)
+        answered = self._answer(model, given, exchange, started, text=text)
         request_id = exchange.request_id
-        content = {
+        answer = {
             "request_id": request_id,
             "model": {"name": folder.name, "version": folder.version},
             "predictions": [
@@ -101,13 +104,15 @@ class PredictAnswers:
                 for number, row in enumerate(answered.rows)
             ],
         }
-        return write_json(content)
+        return write_json(answer)
 
     def _invocations(self, model: Model, read: ReadBody, exchange: Exchange) -> bytes:
-        body = read_json(read())
+        content = read()
+        body = read_json(content)
         started = time.perf_counter()
         given = rows_of_invocation(body, model.folder.contract)
-        return self._answer_as_mlflow(model, given, exchange, started)
+        text = find_rows(content, body, given.rows)
+        return self._answer_as_mlflow(model, given, exchange, started, text=text)
 
     def _invocations_csv(
         self, model: Model, read: Callable[[], str], exchange: Exchange
@@ -118,9 +123,17 @@ class PredictAnswers:
         return self._answer_as_mlflow(model, given, exchange, started)
 
     def _answer_as_mlflow(
-        self, model: Model, given: GivenRows, exchange: Exchange, started: float
+        self,
+        model: Model,
+        given: GivenRows,
+        exchange: Exchange,
+        started: float,
+        *,
+        text: bytes | None = None,
     ) -> bytes:
-        answered = self._answer(model, given, exchange, started, drop_unknown=True)
+        answered = self._answer(
+            model, given, exchange, started, drop_unknown=True, text=text
+        )
         return write_mlflow(answered.raw, bare=given.is_bare)
 
     def _answer(
@@ -131,6 +144,7 @@ class PredictAnswers:
         started: float,
         *,
         drop_unknown: bool = False,
+        text: bytes | None = None,
     ) -> Answer:
         checked = model.check(
             given.rows, max_rows=self._max_rows, drop_unknown=drop_unknown
@@ -142,6 +156,7 @@ class PredictAnswers:
             model.folder,
             checked,
             answered.rows,
+            text=text,
             params=answered.params,
             request_id=exchange.request_id,
             trace_id=exchange.trace_id,

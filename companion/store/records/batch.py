@@ -5,13 +5,13 @@ So what all rows share is written once, and each column of what differs as one l
 reader makes the single records of it: nothing past the journal knows of batches.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from companion.errors import SettingError
-from companion.store.records.fields import check_text
+from companion.store.records.fields import check_number, check_text
 from companion.store.records.prediction import Prediction
 
 __all__ = ["PredictionBatch", "split_batch"]
@@ -28,12 +28,11 @@ class PredictionBatch:
     first : Prediction
         The record of the first row, whose id ends in ``-0``. The others share its
         request, time, model, latency, parameters and trace.
-    inputs : sequence of dict
-        The rows.
-    values, scores : sequence of float or None
-        The number that each got, and the probability of its label.
-    labels : sequence of str or None
-        The class that each got.
+    inputs : sequence of dict, or bytes
+        The rows; or the list of them as JSON.
+    columns : mapping of str to sequence
+        What each row got, by field: `value`, `label`, `score`. The value of another
+        field is that of the first record.
 
     Raises
     ------
@@ -42,21 +41,21 @@ class PredictionBatch:
     """
 
     first: Prediction
-    inputs: Sequence[dict[str, Any]]
-    values: Sequence[float | None]
-    labels: Sequence[str | None]
-    scores: Sequence[float | None]
+    inputs: Sequence[dict[str, Any]] | bytes
+    columns: Mapping[str, Sequence[Any]]
 
     def __post_init__(self) -> None:
-        for name in ("values", "scores"):
-            numbers = [one for one in getattr(self, name) if one is not None]
-            if not all(map(math.isfinite, numbers)):
-                raise SettingError(f"{name} must be finite numbers")
-        for label in set(self.labels) - {None}:
-            check_text("label", label)
+        for name, column in self.columns.items():
+            if name == "label":
+                for label in set(column) - {None}:
+                    check_text(name, label)
+            elif set(map(type, column)) != {float} or not all(map(isfinite, column)):
+                for number in column:
+                    if number is not None:
+                        check_number(name, number)
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(next(iter(self.columns.values())))
 
     def to_line(self) -> bytes:
         """Write the line of the journal.
@@ -65,13 +64,13 @@ class PredictionBatch:
         """
         import orjson  # comes with the extra `serving`, as whoever makes a batch
 
+        inputs: Any = self.inputs
+        if isinstance(inputs, bytes):
+            # JSON may have line ends between its values, and none inside of texts.
+            line = inputs.replace(b"\n", b" ").replace(b"\r", b" ")
+            inputs = orjson.Fragment(line)
         row = {"table": Prediction.table, **self.first.to_line()}
-        row[_KEY] = {
-            "inputs": self.inputs,
-            "value": self.values,
-            "label": self.labels,
-            "score": self.scores,
-        }
+        row[_KEY] = {"inputs": inputs, **self.columns}
         try:
             return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
         except TypeError as err:

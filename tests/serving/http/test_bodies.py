@@ -1,12 +1,13 @@
 import json
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.errors import ProblemError
-from companion.serving.http.bodies import read_json
+from companion.serving.http.bodies import find_rows, read_json, write_mlflow
 
 
 def test_a_number_of_thousands_of_digits_leaves_the_others_whole():
@@ -57,3 +58,33 @@ def test_what_is_read_is_what_python_reads(value):
 def test_a_member_that_comes_twice_is_found_wherever_it_is(body):
     with pytest.raises(ProblemError, match="more than once"):
         read_json(body)
+
+
+ROWS = [{"a": "]", "b": number} for number in range(30)]
+
+
+@pytest.mark.parametrize("text", [' {"rows" : [%s]}\n', '{"\\u0072ows":[%s]}'])
+def test_many_rows_are_found_in_a_body_as_they_were_sent(text):
+    content = (text % json.dumps(ROWS)[1:-1]).encode()
+    body = read_json(content)
+
+    assert json.loads(find_rows(content, body, body["rows"])) == ROWS
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"rows": ROWS, "params": {"a": [1]}}, {"rows": ROWS[:5]}, {"rows": {"b": ROWS}}],
+)
+def test_of_a_body_that_is_more_or_less_than_many_rows_nothing_is_kept(body):
+    content = json.dumps(body).encode()
+    body = read_json(content)
+    rows = body["rows"]
+
+    assert find_rows(content, body, rows if type(rows) is list else rows["b"]) is None
+
+
+@pytest.mark.parametrize(
+    "raw", [np.arange(6.0), np.arange(6.0)[::2], np.arange(6.0).reshape(3, 2).T]
+)
+def test_an_array_is_written_as_mlflow_writes_it(raw):
+    assert write_mlflow(raw) == json.dumps({"predictions": raw.tolist()}).encode()

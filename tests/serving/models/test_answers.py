@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 
 from companion.errors import ModelError, RefusedError
 from companion.serving.models.answers import (
+    AnswerColumns,
     AnswerReader,
     RowAnswer,
     is_whole,
@@ -93,6 +94,37 @@ def test_a_label_that_is_a_number_is_both():
     found = AnswerReader(np.array([3, 7])).read(np.array([7, 3]), 2)
 
     assert found == [RowAnswer(7.0, 7), RowAnswer(3.0, 3)]
+
+
+RNG = np.random.default_rng(3)
+CHANCES = np.stack([ONE := np.round(RNG.random(40), 1), 1 - ONE], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("reader", "raw"),
+    [
+        (AnswerReader(["dry", "rain"], is_probability=True), CHANCES),
+        (AnswerReader([False, True], is_probability=True), CHANCES.astype("float32")),
+        (AnswerReader(is_probability=True), CHANCES),
+        (PLAIN, CHANCES[:, 0]),
+        (PLAIN, CHANCES[:, :1]),
+        (PLAIN, CHANCES[:, 0].astype("float32")),
+    ],
+)
+def test_many_answers_by_column_are_those_of_each_row_alone(reader, raw):
+    many = reader.read(raw, 40)
+
+    assert isinstance(many, AnswerColumns)
+    alone = [reader.read(raw[[row]], 1)[0] for row in range(40)]
+    assert list(many) == alone
+    assert (len(many), many[7]) == (40, alone[7])
+    assert many.by_field["value"] == [one.value for one in alone]
+    if reader.is_probability:
+        assert many.by_field["score"] == [one.score for one in alone]
+        labels = [label_text(one.label) for one in alone]
+        assert many.by_field["label"] == labels
+    else:
+        assert many.by_field.keys() == {"value"}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,6 @@ def test_an_absent_value_is_the_same_to_the_model_alone_and_in_a_batch(kind, val
     columns = [Column(name="x", kind=kind, required=False)]
 
     alone = make_frame(columns, [(None,)])
-    batch = make_frame(columns, [(value,), (None,)])
+    batch = make_frame(columns, [(value, None)])
 
     pd.testing.assert_frame_equal(alone, batch[1:].reset_index(drop=True))

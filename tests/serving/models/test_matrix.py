@@ -13,13 +13,14 @@ from companion.errors import ModelError
 from companion.serving import ServerConfig, create_app
 from companion.serving.models.loading import load_model
 from companion.store import Prediction
-from companion.store.records import decode_record
+from companion.store.records import decode_line
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # MLflow warns of type hints and of their absence
-    from model_kinds import KINDS
+    from model_kinds import FRAME, KINDS
 
 SERVED = [kind for kind in KINDS if not kind.refused]
+OF_NUMBERS = [kind for kind in SERVED if kind.bodies == FRAME]
 REFUSED = [kind for kind in KINDS if kind.refused]
 
 
@@ -97,7 +98,7 @@ def records(config):
         for line in path.read_bytes().splitlines()
         if line.strip()
     ]
-    found = [decode_record(line) for line in lines]
+    found = [one for line in lines for one in decode_line(line)]
     return [one for one in found if isinstance(one, Prediction)]
 
 
@@ -135,6 +136,37 @@ def test_a_model_answers_as_it_does_behind_mlflow_and_is_logged(
         assert answer.status_code == 200, answer.text
         assert alike(answer.json, expected), (answer.json, expected)
         assert len(records(config)) > before
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for kind in SERVED if kind.bodies == FRAME],
+    ids=lambda kind: kind.name,
+)
+@pytest.mark.filterwarnings("ignore")
+def test_many_rows_are_answered_and_logged_as_each_alone(kind, app_of, ask_theirs):
+    client, config = app_of(kind)
+    rows = [
+        {"area": 50.0 + number, "rooms": float(number) if number % 2 else number}
+        for number in range(1, 25)
+    ]
+    body = {"dataframe_records": rows}
+    before = len(records(config))
+
+    answer = client.post("/invocations", json=body)
+
+    assert alike(answer.json, ask_theirs(kind, body))
+    many = records(config)[before:]
+    assert [one.inputs for one in many] == rows
+    for row in rows:
+        client.post("/predict", json={"rows": [row]})
+    alone = records(config)[before + len(rows) :]
+    for one, expected in zip(many, alone, strict=True):
+        assert one.label == expected.label
+        assert alike(
+            [one.value, one.score, one.outputs],
+            [expected.value, expected.score, expected.outputs],
+        )
 
 
 @pytest.mark.parametrize("kind", SERVED, ids=lambda kind: kind.name)

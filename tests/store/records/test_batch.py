@@ -41,14 +41,14 @@ ROWS = [FIRST] + [
 ]
 
 
-def batch(rows=ROWS, **changes):
+def batch(rows=ROWS, *, inputs=None, **changes):
     columns = {
-        "inputs": [row.inputs for row in rows],
-        "values": [row.value for row in rows],
-        "labels": [row.label for row in rows],
-        "scores": [row.score for row in rows],
+        "value": [row.value for row in rows],
+        "label": [row.label for row in rows],
+        "score": [row.score for row in rows],
     }
-    return PredictionBatch(first=rows[0], **(columns | changes))
+    inputs = inputs or [row.inputs for row in rows]
+    return PredictionBatch(first=rows[0], inputs=inputs, columns=columns | changes)
 
 
 def test_a_line_gives_the_same_records_as_one_line_each():
@@ -59,6 +59,29 @@ def test_a_line_gives_the_same_records_as_one_line_each():
     assert decode_line(line) == ROWS
     assert decode_line(line) == [decode_record(encode_record(row)) for row in ROWS]
     assert len(batch()) == len(ROWS)
+
+
+def test_rows_as_a_client_wrote_them_give_the_same_records():
+    text = json.dumps([row.inputs for row in ROWS], indent=2).replace("\n", "\r\n")
+
+    line = encode_record(batch(inputs=text.encode()))
+
+    assert line.count(b"\n") == 1
+    assert decode_line(line) == ROWS
+
+
+def test_a_field_that_has_no_column_is_that_of_the_first_row():
+    line = encode_record(
+        PredictionBatch(
+            first=FIRST,
+            inputs=[row.inputs for row in ROWS],
+            columns={"value": [row.value for row in ROWS]},
+        )
+    )
+
+    assert decode_line(line) == [
+        replace(row, label=FIRST.label, score=FIRST.score) for row in ROWS
+    ]
 
 
 def test_a_line_of_one_record_gives_one():
@@ -96,10 +119,11 @@ def store_url_journal(store_url):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"values": [float("nan"), *([0.0] * 29)]},
-        {"scores": [float("inf"), *([0.0] * 29)]},
-        {"labels": ["x" * 300, *(["dry"] * 29)]},
-        {"labels": ["half \ud800", *(["dry"] * 29)]},
+        {"value": [float("nan"), *([0.0] * 29)]},
+        {"value": [0.5, True, *([0.0] * 28)]},
+        {"score": [float("inf"), *([0.0] * 29)]},
+        {"label": ["x" * 300, *(["dry"] * 29)]},
+        {"label": ["half \ud800", *(["dry"] * 29)]},
     ],
 )
 def test_what_cannot_be_written_is_refused_when_it_is_made(changes):
