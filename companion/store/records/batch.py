@@ -49,7 +49,8 @@ class PredictionBatch:
             if name == "label":
                 for label in set(column) - {None}:
                     check_text(name, label)
-            elif set(map(type, column)) != {float} or not all(map(isfinite, column)):
+            # A sum of finite numbers may be infinite, never the other way round.
+            elif set(map(type, column)) != {float} or not isfinite(sum(column)):
                 for number in column:
                     if number is not None:
                         check_number(name, number)

@@ -80,6 +80,28 @@ def test_all_threads_answer_side_by_side_while_they_are_slow(make, clock):
         free.set()
 
 
+def test_while_another_helps_the_first_thread_has_twice_the_time(make, clock):
+    """Both take turns, so a task that is quick alone is not when both work."""
+    lanes = make(3)
+    first, done = hold(lanes)
+    clock.now += 2 * QUICK_S
+    helping, _ = hold(lanes)
+    first.set()
+    done.result(10)
+    again, _ = hold(lanes)
+    waits = lanes.submit(lambda: "done")
+
+    clock.now += 1.5 * QUICK_S
+    lanes.rescue()
+    assert lanes.waiting
+    clock.now += QUICK_S
+    lanes.rescue()
+
+    assert waits.result(10) == "done"
+    again.set()
+    helping.set()
+
+
 def test_the_first_thread_takes_back_what_the_others_cannot_do(make, clock):
     lanes = make(2)
     first, _ = hold(lanes)
