@@ -54,7 +54,10 @@ _ENDING_SILENCE_S = 1.0
 _LOOK_EVERY_S = 0.25
 # They only refuse and answer health pages; several, for a client may be slow to read.
 _REFUSING_THREADS = 4
-_CHUNK_BYTES = 65536  # to take from a socket at once
+# To take from a socket at once. Of a body much; of a head little, for gunicorn copies
+# what came with it several times.
+_CHUNK_BYTES = 262_144
+_HEAD_BYTES = 8192
 
 _logger = logging.getLogger(__name__)
 
@@ -182,7 +185,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             req.force_close()
         req.body = _QuickBody(req.body.reader)
         req.unreader.mxchunk = _CHUNK_BYTES
-        return super().handle_request(req, conn)
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            req.unreader.mxchunk = _HEAD_BYTES
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Keep a connection for a further request, or let its client read the end.
