@@ -51,7 +51,8 @@ def test_an_answer_that_still_holds_its_stub_is_told_to_replace_it(answer):
 
 def test_a_function_that_does_something_is_an_answer():
     assert (
-        "no answer yet" not in check("lab1.5", lambda: None if time_flies else 0).text
+        "no answer yet"
+        not in check("lab1b.2", lambda *_: None if time_flies else 0).text
     )
 
 
