@@ -10,7 +10,6 @@ from myst import directives, parse
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "book" / "module1"
 GUIDE = (MODULE / "teaching.md").read_text("utf-8")
-INDEX = (MODULE / "index.md").read_text("utf-8")
 
 _LABEL = re.compile(r"^\(([\w-]+)\)=\n# ", re.MULTILINE)
 CHAPTERS = {
@@ -131,14 +130,6 @@ def test_the_table_of_minutes_adds_up_what_is_chosen():
     assert [int(cell) for cell in total] == [
         sum(column) for column in zip(*expected.values(), strict=True)
     ]
-
-
-def test_the_first_page_of_the_module_gives_the_minutes_of_each_part():
-    shown = {
-        row[0][6:-1]: int(row[1]) for row in _rows(_part(INDEX, "## The way through"))
-    }
-
-    assert shown == {label: _promised_minutes(text) for label, text in CHAPTERS.items()}
 
 
 def test_the_steps_of_the_demo_take_the_time_of_its_block():
