@@ -11,6 +11,7 @@
     ├── ProblemError          a request that a server answers with a problem
     ├── ModelError            a model folder is missing, broken or cannot be served
     ├── ModelFailedError      a model failed while it answered
+    ├── TrackingError         MLflow's tracking store or registry cannot be used
     ├── WeightsError          a language model's weights are missing or unusable
     ├── LanguageModelError    a language model does not answer, or refuses a call
     │   └── PromptTooLongError   a prompt does not fit into the model's context
@@ -47,6 +48,7 @@ __all__ = [
     "SettingError",
     "StartError",
     "StoreError",
+    "TrackingError",
     "WeightsError",
 ]
 
@@ -130,6 +132,10 @@ class ModelError(CompanionError, ValueError):
 
 class ModelFailedError(CompanionError, RuntimeError):
     """A model failed while it answered rows that it should be able to use."""
+
+
+class TrackingError(CompanionError, RuntimeError):
+    """MLflow's tracking store or registry cannot be reached or used."""
 
 
 class WeightsError(CompanionError, OSError):

@@ -4,19 +4,12 @@
 ``models:/m-…`` are looked up in the store and the registry that MLflow's own
 environment variables name. The model is then brought into the user's cache, where it
 stays, so that another start does not bring it again.
-
-MLflow tries an unreachable server for four minutes, and makes a database where there is
-none. So the store is asked first whether it is there.
 """
 
 import hashlib
-import os
 import re
-import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,13 +19,9 @@ import platformdirs
 import yaml
 
 from companion.contract.notes import CompanionNotes
-from companion.errors import ModelError
-from companion.serving.models.tracking_stores import (
-    describe_failure,
-    probe_tracking_store,
-    public_uri,
-)
-from companion.system.mlflow import load_mlflow
+from companion.errors import MissingExtraError, ModelError, TrackingError
+from companion.system.mlflow import reach_mlflow
+from companion.system.tracking_stores import describe_failure, public_uri
 
 __all__ = ["ModelPlace", "resolve_model"]
 
@@ -42,12 +31,6 @@ _FORMS = (
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
 # Two letters at least: C:/ is a folder.
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:/")
-_STORES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
-# Values of MLflow's variables while an address is looked up, unless they are set.
-_LIMITS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,44 +91,23 @@ def resolve_model(address: str | Path) -> ModelPlace:
 
 
 def _fetch(address: str, find: Callable[[ModuleType], _Found]) -> ModelPlace:
-    with _limits():
-        probed = set()
-        if "mlflow" not in sys.modules:
-            # Importing it takes seconds; a server that is down is known before.
-            probed = {uri for name in _STORES if (uri := os.environ.get(name))}
-            for uri in probed:
-                probe_tracking_store(uri)
-        mlflow = load_mlflow("A model's address such as models:/NAME@ALIAS")
-        for uri in {mlflow.get_tracking_uri(), mlflow.get_registry_uri()} - probed:
-            probe_tracking_store(uri)
-        try:
+    try:
+        with reach_mlflow("A model's address such as models:/NAME@ALIAS") as mlflow:
             found = find(mlflow)
             folder = _bring(mlflow, address, found)
-        except ModelError:
-            raise
-        except Exception as err:  # a database's driver may raise anything
-            raise ModelError(
-                f"The model {address} cannot be fetched: {describe_failure(err)}"
-            ) from err
+    except (ModelError, MissingExtraError):
+        raise
+    except TrackingError as err:
+        raise ModelError(str(err)) from err
+    except Exception as err:  # a database's driver may raise anything
+        raise ModelError(
+            f"The model {address} cannot be fetched: {describe_failure(err)}"
+        ) from err
     name, version = found.name, found.version
     if found.notes_first:
         noted = _names_in(folder)
         name, version = noted[0] or name, noted[1] or version
     return ModelPlace(path=folder, name=name, version=version)
-
-
-@contextmanager
-def _limits() -> Iterator[None]:
-    new = {name: value for name, value in _LIMITS.items() if name not in os.environ}
-    os.environ.update(new)
-    try:
-        # MLflow uses parts of other libraries that they deprecate.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            yield
-    finally:
-        for name in new:
-            os.environ.pop(name, None)
 
 
 def _parse_model(address: str) -> tuple[str, str, str]:

@@ -19,8 +19,8 @@ from sklearn.linear_model import LinearRegression
 
 from companion.contract.notes import CompanionNotes
 from companion.errors import ModelError
-from companion.serving.models import tracking_stores
 from companion.serving.models.addresses import resolve_model
+from companion.system import tracking_stores
 
 # Asking MLflow for what a test expects warns, as MLflow's SQL is deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")

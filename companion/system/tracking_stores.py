@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from companion.errors import ModelError
+from companion.errors import TrackingError
 
 __all__ = ["describe_failure", "probe_tracking_store", "public_uri"]
 
@@ -27,7 +27,7 @@ _USER = re.compile(r"(?<=://)[^/\s@]+@")
 
 
 def probe_tracking_store(uri: str) -> None:
-    """Raise ModelError if nothing is at the address of a store."""
+    """Raise TrackingError if nothing is at the address of a store."""
     scheme = urlsplit(uri).scheme.partition("+")[0]
     if scheme in ("http", "https"):
         _probe_server(uri)
@@ -87,7 +87,7 @@ def _probe_server(uri: str) -> None:
         reason = getattr(err, "reason", err)
         if isinstance(reason, ssl.SSLError):
             return  # MLflow has variables of its own for certificates
-        raise ModelError(
+        raise TrackingError(
             f"No MLflow server answers at {public_uri(uri)}: {_reason(reason)}. "
             f"{_SET_IT}"
         ) from err
@@ -102,7 +102,7 @@ def _probe_file(uri: str) -> None:
         return
     path = Path(name).absolute()
     if not path.is_file():
-        raise ModelError(
+        raise TrackingError(
             f"There is no tracking store {path}. Set MLFLOW_TRACKING_URI to the one "
             "that has the model, such as sqlite:///mlflow.db or http://HOST:5000."
         )
@@ -114,7 +114,7 @@ def _probe_file(uri: str) -> None:
     except sqlite3.Error as err:
         if "locked" in str(err):
             return  # MLflow waits
-        raise ModelError(
+        raise TrackingError(
             f"{path} is not a tracking store of MLflow's: {err}. {_SET_IT}"
         ) from err
 
@@ -129,7 +129,7 @@ def _probe_database(uri: str, port: int) -> None:
     try:
         socket.create_connection((url.host, url.port or port), _TIMEOUT_S).close()
     except OSError as err:
-        raise ModelError(
+        raise TrackingError(
             f"No database answers at {public_uri(uri)}: {_reason(err)}. {_SET_IT}"
         ) from err
 
