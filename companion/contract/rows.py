@@ -11,14 +11,14 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from companion.contract.columns import Column, Row
 from companion.contract.params import Param
 from companion.contract.refusals import Refusals, quote_name, refuse
-
-if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
 
 __all__ = ["MANY", "UNNAMED", "Checked", "Contract", "Layout", "check_number_of_rows"]
 
@@ -51,12 +51,10 @@ class Checked(NamedTuple):
     rows: list[Row]
     has_names: bool = True
     dropped: frozenset[str] = frozenset()
-    array: "NDArray[Any] | None" = None
+    array: NDArray[Any] | None = None
 
-    def to_array(self, dtype: "DTypeLike | None") -> "NDArray[Any]":
+    def to_array(self, dtype: DTypeLike | None) -> NDArray[Any]:
         """Return the values as a new array of a type; what is missing becomes NaN."""
-        import numpy as np
-
         return np.array(self.tuples if self.array is None else self.array, dtype)
 
     def columns(self) -> Iterable[Any]:
@@ -183,8 +181,6 @@ class Contract:
 
     def _check_columns(self, rows: Sequence[Any]) -> Checked | None:
         """Check many rows of numbers at once, as one array."""
-        import numpy as np
-
         width = len(self.names)
         if set(map(type, rows)) != {dict} or set(map(len, rows)) != {width}:
             return None

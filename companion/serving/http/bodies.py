@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -94,17 +95,15 @@ def read_json(content: bytes) -> object:
         return _read_slowly(content)
     # Each member has one colon outside of texts: where there are no more colons than
     # members, none was given twice.
-    n_objects = _count(content, b"{")
-    is_whole = _count(content, b":") == _count_members(body, n_objects)
+    count = content.count if len(content) < _LONG else partial(_count, content)
+    n_objects = count(b"{")
+    is_whole = count(b":") == _count_members(body, n_objects)
     return body if is_whole else _read_slowly(content)
 
 
 def _count(content: bytes, character: bytes) -> int:
-    """Count a character; `bytes.count` takes longer where there are many of it."""
-    if len(content) < _LONG:
-        return content.count(character)
-    found = np.frombuffer(content, np.uint8) == character[0]
-    return int(np.count_nonzero(found))
+    """Count a character that is frequent in a long text, quicker than `bytes.count`."""
+    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == character[0]))
 
 
 def find_rows(content: bytes, body: object, rows: Sequence[object]) -> bytes | None:

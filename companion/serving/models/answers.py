@@ -143,7 +143,7 @@ class AnswerReader:
             columns = {
                 "value": raw[:, 1].tolist(),
                 "label": [second if chosen else first for chosen in is_yes],
-                "score": raw.max(axis=1).tolist(),
+                "score": np.maximum(raw[:, 0], raw[:, 1]).tolist(),
             }
             return AnswerColumns(make_rows, columns)
         answers = []
