@@ -3,14 +3,18 @@
 Also, which servers of language models a test may see.
 """
 
+import contextlib
 import os
 import secrets
+import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow_server import use_server as use_mlflow_server
 from postgresql_server import Server, use_server, why_none
 
 # A PostgreSQL server to use instead of one that the tests start.
@@ -25,6 +29,7 @@ SLOW = (
     "book/test_run_chapters.py",
     "commands/test_llm.py",
     "commands/test_train.py",
+    "databases/test_mlflow_server.py",
     "llm/local/",
     "serving/run/",
     "serving/test_any_body.py",
@@ -44,14 +49,21 @@ os.environ["COMPANION_ENGINE"] = "native"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what `-m "not slow"` leaves out: also all that needs the book."""
+    """Mark as slow what `-m "not slow"` leaves out.
+
+    Also all that needs the book, or a server of MLflow's.
+    """
     here = Path(__file__).parent
     for item in items:
         in_tests = item.path.is_relative_to(here)
         place = item.path.relative_to(here).as_posix() if in_tests else ""
         marked = item.get_closest_marker("built") or item.get_closest_marker("browser")
-        uses_small_book = "small_book" in getattr(item, "fixturenames", ())
-        if marked or uses_small_book or place.startswith(SLOW):
+        fixtures = getattr(item, "fixturenames", ())
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        uses_server = "mlflow_server" in fixtures or str(
+            params.get("tracking_uri")
+        ).startswith("server")
+        if marked or uses_server or "small_book" in fixtures or place.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
 
 
@@ -68,6 +80,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduling(config, log)
 
 
+def _shared_folder(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.getbasetemp()
+    # That of the whole run of pytest-xdist, not of this worker.
+    return folder.parent if hasattr(request.config, "workerinput") else folder
+
+
 @pytest.fixture(scope="session")
 def postgresql_url(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -77,10 +97,7 @@ def postgresql_url(
         return GIVEN_POSTGRESQL
     if reason := why_none():
         pytest.skip(reason)
-    folder = tmp_path_factory.getbasetemp()
-    if hasattr(request.config, "workerinput"):
-        folder = folder.parent  # that of the whole run of pytest-xdist
-    return use_server(folder / "postgresql").url
+    return use_server(_shared_folder(request, tmp_path_factory) / "postgresql").url
 
 
 @pytest.fixture
@@ -116,6 +133,110 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         return str(request.getfixturevalue("new_database"))
     return f"sqlite:///{tmp_path}/log.db"
+
+
+@pytest.fixture(scope="session")
+def _mlflow_address(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], str]]:
+    """Give the address of the run's MLflow server on a kind of database."""
+    folder = _shared_folder(request, tmp_path_factory)
+    with contextlib.ExitStack() as stack:
+        known: dict[str, str] = {}
+
+        def find(database: str) -> str:
+            if database not in known:
+                url = None
+                if database == "postgresql":
+                    url = str(request.getfixturevalue("postgresql_url"))
+                known[database] = stack.enter_context(
+                    use_mlflow_server(folder / f"mlflow-{database}", url)
+                )
+            return known[database]
+
+        yield find
+
+
+@pytest.fixture(scope="session")
+def _new_mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with MLflow's tables and no run: making one takes a second."""
+    from companion.system.mlflow import load_mlflow
+
+    mlflow = load_mlflow("The tests")
+    folder = tmp_path_factory.mktemp("mlflow")
+    client = mlflow.MlflowClient(f"sqlite:///{folder / 'new.db'}")
+    # Its experiment would write its artifacts wherever the tests were started.
+    client.delete_experiment(client.get_experiment_by_name("Default").experiment_id)
+    return folder / "new.db"
+
+
+@pytest.fixture
+def mlflow_state(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave MLflow's own state as it was: active runs, experiment, addresses."""
+    for variable in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(variable)
+    yield
+    if mlflow := sys.modules.get("mlflow"):
+        while mlflow.active_run():
+            mlflow.end_run()
+        # What set_experiment() has set, beside a variable.
+        sys.modules["mlflow.tracking.fluent"]._active_experiment_id = None  # type: ignore[attr-defined]
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
+    for variable in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        del os.environ[variable]
+
+
+@pytest.fixture
+def mlflow_file(
+    _new_mlflow_file: Path,
+    mlflow_state: None,  # noqa: ARG001 - used for what it does
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """The `sqlite:///` address of a tracking store of this test alone, no server.
+
+    It is MLflow's tracking address for the test, here and in the programs it starts.
+    The working folder is the test's, so that the artifacts are written there.
+    """
+    shutil.copy(_new_mlflow_file, tmp_path / "mlflow.db")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.chdir(tmp_path)
+    return uri
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def mlflow_server(
+    request: pytest.FixtureRequest,
+    _mlflow_address: Callable[[str], str],
+    mlflow_state: None,  # noqa: ARG001 - used for what it does
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """The address of a real `mlflow server`: each test runs on both its databases.
+
+    It is MLflow's tracking address for the test, here and in the programs it starts.
+    All tests of a run share the two servers, started when first asked for (about 5 s
+    each): name experiments and models anew in each test, with `secrets.token_hex`, and
+    stop nothing. `mlflow_server.start_server` starts one that a test may stop.
+    """
+    url = _mlflow_address(request.param)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    return url
+
+
+@pytest.fixture(params=["file", "server-sqlite", "server-postgresql"])
+def tracking_uri(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """Each test runs on an SQLite file and on both servers: see the two above."""
+    if request.param == "file":
+        return str(request.getfixturevalue("mlflow_file"))
+    find = request.getfixturevalue("_mlflow_address")
+    request.getfixturevalue("mlflow_state")
+    url: str = find(request.param.removeprefix("server-"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    return url
 
 
 @pytest.fixture(scope="session")
