@@ -73,11 +73,16 @@ def empty_environment(wheel, tmp_path_factory) -> Path:
 def test_the_wheel_holds_the_package_its_data_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-        weather = archive.read("companion/terrace/seattle_weather.csv")
+        weather = {
+            path.name: archive.read(f"companion/terrace/{path.name}")
+            for path in (ROOT / "data").glob("*.csv")
+        }
 
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"companion", f"mlops_companion-{__version__}.dist-info"}
-    assert weather == (ROOT / "data" / "seattle_weather.csv").read_bytes()
+    assert len(weather) == 2
+    for name, content in weather.items():
+        assert content == (ROOT / "data" / name).read_bytes()
     assert "companion/py.typed" in names
     assert f"mlops_companion-{__version__}.dist-info/licenses/LICENSE" in names
     modules = {
@@ -94,13 +99,15 @@ def test_the_weather_is_found_inside_an_installed_package(wheel, tmp_path):
     code = (
         "import sys; sys.path.insert(0, '.')\n"
         "import companion.terrace as terrace\n"
-        "print(terrace.__file__, len(terrace.load_weather()))"
+        "print(terrace.__file__, len(terrace.load_weather()),\n"
+        "    len(terrace.load_weather(corrected=True)))"
     )
 
     result = run(sys.executable, "-c", code, cwd=tmp_path)
 
     assert result.stdout.split() == [
         str(tmp_path / "companion" / "terrace" / "__init__.py"),
+        "1461",
         "1461",
     ]
 

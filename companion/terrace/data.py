@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from companion.errors import DataError
+from companion.errors import DataError, SettingError
 
 __all__ = ["PHYSICAL_LIMITS", "WEATHER_CLASSES", "load_weather"]
 
@@ -43,11 +43,14 @@ _COLUMNS = {
 }
 _NUMBERS = tuple(name for name, new in _COLUMNS.items() if new in PHYSICAL_LIMITS)
 _FILE_NAME = "seattle_weather.csv"
+_CORRECTED_NAME = "seattle_weather_corrected.csv"
 
 _Row = dict[str, Any]
 
 
-def load_weather(path: str | Path | None = None) -> pd.DataFrame:
+def load_weather(
+    path: str | Path | None = None, *, corrected: bool = False
+) -> pd.DataFrame:
     """Read daily weather and check every value of it.
 
     Parameters
@@ -57,6 +60,9 @@ def load_weather(path: str | Path | None = None) -> pd.DataFrame:
         `precipitation` (mm), `temp_max` and `temp_min` (°C), `wind` (m/s) and
         `weather` (one of `WEATHER_CLASSES`), one row a day, no day left out.
         By default Seattle 2012-2015, which comes with the package.
+    corrected : bool, default=False
+        Instead of `path`: the same days with the weather class as it was corrected
+        in 2020, which also comes with the package. It differs in 391 classes.
 
     Returns
     -------
@@ -69,14 +75,24 @@ def load_weather(path: str | Path | None = None) -> pd.DataFrame:
     DataError
         If the file is missing, is not such a CSV, or holds a value that cannot
         be. The message names line, column, value and what was expected.
+    SettingError
+        If both `path` and `corrected` are given.
 
     Examples
     --------
     >>> weather = load_weather()
     >>> len(weather), weather.index[0].year, weather.index[-1].year
     (1461, 2012, 2015)
+    >>> int((weather["weather"] != load_weather(corrected=True)["weather"]).sum())
+    391
     """
-    source = _default_path() if path is None else Path(path)
+    if corrected and path is not None:
+        raise SettingError(
+            f"load_weather got the file {path} and corrected=True, which stands for a "
+            "file of its own. Give one of the two."
+        )
+    shipped = _CORRECTED_NAME if corrected else _FILE_NAME
+    source = _shipped_path(shipped) if path is None else Path(path)
     lines = _read_lines(source)
     rows: list[_Row] = []
     problems: list[str] = []
@@ -95,11 +111,11 @@ def load_weather(path: str | Path | None = None) -> pd.DataFrame:
     return frame.set_index("date")
 
 
-def _default_path() -> Path:
+def _shipped_path(name: str) -> Path:
     # Inside an installed wheel the file lies beside this module, in a checkout
     # in data/.
-    installed = Path(__file__).with_name(_FILE_NAME)
-    checkout = Path(__file__).parents[2] / "data" / _FILE_NAME
+    installed = Path(__file__).with_name(name)
+    checkout = Path(__file__).parents[2] / "data" / name
     return installed if installed.exists() else checkout
 
 

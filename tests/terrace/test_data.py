@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from companion.errors import DataError
+from companion.errors import DataError, SettingError
 from companion.terrace import load_weather
 
 HEADER = "date,precipitation,temp_max,temp_min,wind,weather"
@@ -40,6 +40,11 @@ def test_the_packaged_file_equals_what_pandas_reads():
     for column, name in zip(weather.columns, expected.columns[1:], strict=True):
         assert weather[column].tolist() == expected[name].tolist()
     assert set(weather.dtypes.iloc[:4]) == {np.dtype("float64")}
+
+
+def test_a_file_and_the_corrected_one_together_are_refused(tmp_path):
+    with pytest.raises(SettingError, match="one of the two"):
+        load_weather(tmp_path / "weather.csv", corrected=True)
 
 
 def test_dates_may_be_written_with_hyphens(tmp_path):

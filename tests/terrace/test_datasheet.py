@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -27,8 +28,11 @@ def weather() -> pd.DataFrame:
     return load_weather()
 
 
-def test_the_file_is_the_one_that_the_datasheet_describes():
-    content = (DATA / "seattle_weather.csv").read_bytes()
+@pytest.mark.parametrize(
+    "name", ["seattle_weather.csv", "seattle_weather_corrected.csv"]
+)
+def test_each_file_is_the_one_that_the_datasheet_describes(name):
+    content = (DATA / name).read_bytes()
 
     assert f"`{hashlib.sha256(content).hexdigest()}`" in SHEET
 
@@ -81,3 +85,43 @@ def test_wet_class_days_without_rain_are_counted_right(weather):
     n_dry = int((called_rain["precipitation_mm"] == 0).sum())
 
     assert f"{n_dry} of the {len(called_rain)} days" in SHEET
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_counts_of_the_corrected_file_are_right(year):
+    counts = load_weather(corrected=True).loc[str(year), "weather"].value_counts()
+    names = ("rain", "fog", "sun", "drizzle", "snow")
+
+    stated = read_table("| Year of the corrected file |", str(year))
+    assert stated == [str(counts.get(name, 0)) for name in names]
+
+
+def test_the_two_files_differ_only_in_the_classes_that_the_datasheet_counts(weather):
+    corrected = load_weather(corrected=True)
+    changed = weather["weather"] != corrected["weather"]
+    pairs = zip(
+        weather.loc[changed, "weather"], corrected.loc[changed, "weather"], strict=True
+    )
+
+    numbers = list(weather.columns.drop("weather"))
+    pd.testing.assert_frame_equal(weather[numbers], corrected[numbers])
+    assert changed.idxmax() == pd.Timestamp("2013-04-04")
+    assert changed[::-1].idxmax() == pd.Timestamp("2015-12-28")
+    for (old, new), count in Counter(pairs).items():
+        assert f"\n| `{old}` | `{new}` | {count} |\n" in SHEET
+    assert f"{changed.sum()} weather classes differ" in SHEET
+
+
+def test_wet_days_of_the_corrected_file_are_rain_or_snow():
+    later = load_weather(corrected=True).loc["2013-04-04":]
+
+    wet = later.query("precipitation_mm > 0")["weather"]
+    assert set(wet) == {"rain", "snow"}
+
+
+def test_dry_days_of_the_corrected_2012_are_counted_right():
+    dry = load_weather(corrected=True).loc["2012"].query("precipitation_mm == 0")
+    counts = dry["weather"].value_counts()
+
+    stated = f"{counts['rain']} days of `rain` and {counts['drizzle']} of `drizzle`"
+    assert stated in SHEET
