@@ -24,6 +24,7 @@ COMMANDS = {
     "train": "Train the lab's model and save it as an MLflow model folder.",
     "profile": "Add ranges and the training data's profile to a model folder.",
     "serve": "Serve a model with checks, a prediction log and health pages.",
+    "up": "Run MLflow and a model server together, until Ctrl-C.",
     "predictions": "List the predictions in the log.",
     "failures": "List the requests that were refused or failed.",
     "calls": "List the calls to language models in the log.",

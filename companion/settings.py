@@ -130,6 +130,7 @@ _ALL = (
         "What to do with an answer that cannot be logged: refuse it, or answer "
         "and count the loss.",
     ),
+    Setting("mlflow-port", "5000", "Port that `companion up` runs MLflow on."),
     Setting(
         "llm-file",
         None,

@@ -29,6 +29,7 @@ SLOW = (
     "book/test_run_chapters.py",
     "commands/test_llm.py",
     "commands/test_train.py",
+    "commands/test_up.py",
     "databases/test_mlflow_server.py",
     "llm/local/",
     "serving/run/",

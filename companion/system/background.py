@@ -23,7 +23,7 @@ from typing import Self
 
 from companion.errors import StartError
 
-__all__ = ["BackgroundProcess", "start_background"]
+__all__ = ["BackgroundProcess", "answers", "start_background"]
 
 _POLL_S = 0.05
 _GUARD_TIMEOUT_S = 5.0  # a guard follows its program within milliseconds
@@ -37,6 +37,7 @@ def start_background(
     ready_path: str = "/",
     timeout_s: float = 60.0,
     environ: Mapping[str, str] | None = None,
+    log: Path | None = None,
 ) -> "BackgroundProcess":
     """Start a program in the background and wait until it answers.
 
@@ -55,6 +56,9 @@ def start_background(
         Seconds to wait for that answer.
     environ : mapping of str to str, optional
         Environment of the program; by default that of this process.
+    log : Path, optional
+        File to add the program's output to; it stays. By default the output is in a
+        temporary file that goes with the program.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def start_background(
         answer in time. Nothing is left running.
     """
     arguments = [str(argument) for argument in command]
-    process = BackgroundProcess(arguments, url=url, environ=environ)
+    process = BackgroundProcess(arguments, url=url, environ=environ, log=log)
     try:
         if url is not None:
             process.wait_ready(url + ready_path, timeout_s=timeout_s)
@@ -97,23 +101,32 @@ class BackgroundProcess:
         *,
         url: str | None = None,
         environ: Mapping[str, str] | None = None,
+        log: Path | None = None,
     ) -> None:
         self.command = command
         self.url = url
         self._output = ""
-        log, name = tempfile.mkstemp(prefix="companion-", suffix=".log")
-        self._log = Path(name)
+        self._log_stays = log is not None
+        if log is None:
+            descriptor, name = tempfile.mkstemp(prefix="companion-", suffix=".log")
+            log = Path(name)
+        else:
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            descriptor = os.open(log, flags, 0o600)  # it may hold what was asked
+        self._log = log
+        self._log_start = os.fstat(descriptor).st_size
+        temporary = "" if self._log_stays else str(log)
+        guard = [sys.executable, "-P", "-m", "companion.system.guard", temporary]
         self._guard = subprocess.Popen(
-            # -P: ignore a companion.py in the working folder.
-            [sys.executable, "-P", "-m", "companion.system.guard", name, *command],
+            [*guard, *command],  # -P: ignore a companion.py in the working folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=log,
+            stderr=descriptor,
             env=None if environ is None else dict(environ),
             # A signal to the starter's process group must not reach the guard.
             start_new_session=True,
         )
-        os.close(log)
+        os.close(descriptor)
         assert self._guard.stdout is not None  # noqa: S101 - for the type checker
         first_line = self._guard.stdout.readline().strip()
         if not first_line.isdigit():
@@ -133,6 +146,11 @@ class BackgroundProcess:
         """Whether the program is still there."""
         return self._guard.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """As `stop` returns it; None while the program runs."""
+        return self._guard.poll()
+
     def output(self) -> str:
         """Return what the program has printed so far.
 
@@ -141,8 +159,12 @@ class BackgroundProcess:
         str
             Its standard output and standard error, in the order written.
         """
-        with contextlib.suppress(FileNotFoundError):
-            self._output = self._log.read_text("utf-8", "replace")
+        with (
+            contextlib.suppress(FileNotFoundError),
+            self._log.open(encoding="utf-8", errors="replace") as file,
+        ):
+            file.seek(self._log_start)
+            self._output = file.read()
         return self._output
 
     def wait_ready(self, url: str, *, timeout_s: float = 60.0) -> None:
@@ -161,7 +183,7 @@ class BackgroundProcess:
             If the program ended, or did not answer in time.
         """
         deadline = time.monotonic() + timeout_s
-        while not _answers(url):
+        while not answers(url):
             if not self.running:
                 raise StartError(
                     f"`{' '.join(self.command)}` ended with exit code "
@@ -221,11 +243,24 @@ class BackgroundProcess:
                 stream.close()
         # Its pipe is closed: a guard that was still there ends the program now.
         code = self._guard.wait()
-        self._log.unlink(missing_ok=True)
+        if not self._log_stays:
+            self._log.unlink(missing_ok=True)
         return code
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Tell whether a server gives any answer with a status below 500.
+
+    Parameters
+    ----------
+    url : str
+        Address to ask, on this machine.
+
+    Returns
+    -------
+    bool
+        False also if there is no answer within five seconds.
+    """
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own server
             return True

@@ -4,7 +4,7 @@
 input and a log file as its standard error. It prints the program's process id,
 lets the program write to the log, and ends with the program's exit code. The
 end of the pipe means that the starter has died: then the program is asked to
-end, and killed if it does not.
+end, and killed if it does not, and a log that is temporary is deleted.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _TIMEOUT_S = 10.0
 _CREATION_FLAGS = 0x00000200 if sys.platform == "win32" else 0
 
 
-def main(log: Path, command: list[str]) -> int:
+def main(temporary_log: Path | None, command: list[str]) -> int:
     """Run `command` until it or the starter ends; return the exit code."""
     try:
         program = subprocess.Popen(
@@ -38,16 +38,17 @@ def main(log: Path, command: list[str]) -> int:
         return 127
     sys.stdout.write(f"{program.pid}\n")
     sys.stdout.flush()
-    watch_stdin(lambda: _end(program, log))
+    watch_stdin(lambda: _end(program, temporary_log))
     code: int = program.wait()
     _kill_rest(program.pid)
     # As a shell says it: a process cannot end with a negative code itself.
     return code if code >= 0 else 128 - code
 
 
-def _end(program: subprocess.Popen[bytes], log: Path) -> None:
-    with contextlib.suppress(OSError):
-        log.unlink()  # nobody is left to read it
+def _end(program: subprocess.Popen[bytes], temporary_log: Path | None) -> None:
+    if temporary_log is not None:
+        with contextlib.suppress(OSError):
+            temporary_log.unlink()  # nobody is left to read it
     with contextlib.suppress(OSError):
         program.terminate()
     deadline = time.monotonic() + _TIMEOUT_S
@@ -66,4 +67,4 @@ def _kill_rest(pid: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main(Path(sys.argv[1]) if sys.argv[1] else None, sys.argv[2:]))

@@ -14,11 +14,11 @@ from types import ModuleType
 from companion.system.extras import require_libraries
 from companion.system.tracking_stores import probe_tracking_store
 
-__all__ = ["load_mlflow", "reach_mlflow"]
+__all__ = ["QUIET", "load_mlflow", "reach_mlflow"]
 
 # MLflow sends usage figures and fetches a catalogue of model prices by default. A
 # variable that is set already keeps its value.
-_QUIET = {
+QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
     "MLFLOW_MODEL_CATALOG_URI": "",
@@ -40,7 +40,7 @@ def load_mlflow(part: str) -> ModuleType:
     require_libraries(
         part, "mlflow", "numpy", "pandas", "sklearn", "skops", extra="tracking"
     )
-    for variable, value in _QUIET.items():
+    for variable, value in QUIET.items():
         os.environ.setdefault(variable, value)
     with warnings.catch_warnings():
         # Its own modules warn of their own type hints while they load.

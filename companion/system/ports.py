@@ -34,10 +34,11 @@ def free_port(host: str = "127.0.0.1") -> int:
     return port
 
 
-def take_port(host: str, port: int) -> socket.socket:
+def take_port(host: str, port: int, *, option: str = "--port") -> socket.socket:
     """Take a port, so that no other program can have it; 0 takes one that is free.
 
-    The socket listens. To see whether a port is free, close it again. Raises
+    The socket listens. To see whether a port is free, close it again. `option` is what
+    the message says to choose another port with. Raises
     PortInUseError if another program listens there, and SettingError if this machine
     has no such address, or the port may not be used.
     """
@@ -65,7 +66,7 @@ def take_port(host: str, port: int) -> socket.socket:
         if err.errno == errno.EADDRINUSE:
             raise PortInUseError(
                 f"Another program listens on port {port} of {host}. Stop it, or "
-                f"choose another port, such as --port {port + 1}."
+                f"choose another port, such as {option} {port + 1}."
             ) from err
         raise SettingError(
             f"Port {port} of {host!r} cannot be listened on: {err.strerror}. Choose "

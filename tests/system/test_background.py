@@ -112,6 +112,18 @@ def test_the_output_can_be_read_while_the_program_runs_and_afterwards():
     assert program.output().strip() == "open"
 
 
+def test_a_log_of_its_own_stays_and_only_the_programs_output_is_told(tmp_path):
+    log = tmp_path / "program.log"
+    log.write_text("before\n")
+
+    with start_background([sys.executable, "-c", "print('now')"], log=log) as program:
+        wait_until(lambda: not program.running)
+
+    assert program.exit_code == 0
+    assert program.output() == "now\n"
+    assert log.read_text() == "before\nnow\n"
+
+
 @POSIX
 def test_stop_waits_for_a_program_that_finishes_its_work():
     """The program needs 0.3 s after SIGTERM and then leaves with its own code."""

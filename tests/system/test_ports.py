@@ -27,6 +27,8 @@ def test_a_port_is_taken_by_one_program_only():
 
         with pytest.raises(PortInUseError, match=f"--port {port + 1}"):
             take_port("127.0.0.1", port)
+        with pytest.raises(PortInUseError, match=f"--llm-port {port + 1}"):
+            take_port("127.0.0.1", port, option="--llm-port")
 
 
 def test_an_address_of_another_machine_is_refused():
