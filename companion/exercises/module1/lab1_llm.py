@@ -29,7 +29,7 @@ def _check_outcomes(answer: object) -> Verdict:
             },
             log_is="a small log of five calls",
             hint="For each outcome count the rows and take the mean of the tokens that "
-            "are known: `avg` passes over NULL, and so must you.",
+            "are known: `avg` skips NULL, and so must you.",
             remark="An unknown count is NULL, and no mean is pulled down by it.",
         )
 
@@ -77,6 +77,12 @@ def _check_invented(answer: object) -> Verdict:
                 args=("Rain 57 %, maximum 7.2 °C.", given),
                 returns=[],
                 hint="Both numbers were given, 7.2 as one number with its point.",
+            ),
+            Example(
+                args=("Rain 57.", given),
+                returns=[],
+                hint="The point after 57 ends the sentence and is no part of the "
+                "number: after a point that belongs to it comes a digit.",
             ),
             Example(
                 args=("5 guests", given),
