@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -163,12 +164,9 @@ def _new_mlflow_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with MLflow's tables and no run: making one takes a second."""
     from companion.system.mlflow import load_mlflow
 
-    mlflow = load_mlflow("The tests")
-    folder = tmp_path_factory.mktemp("mlflow")
-    client = mlflow.MlflowClient(f"sqlite:///{folder / 'new.db'}")
-    # Its experiment would write its artifacts wherever the tests were started.
-    client.delete_experiment(client.get_experiment_by_name("Default").experiment_id)
-    return folder / "new.db"
+    path = tmp_path_factory.mktemp("mlflow") / "new.db"
+    load_mlflow("The tests").MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
 
 
 @pytest.fixture
@@ -200,7 +198,11 @@ def mlflow_file(
     It is MLflow's tracking address for the test, here and in the programs it starts.
     The working folder is the test's, so that the artifacts are written there.
     """
-    shutil.copy(_new_mlflow_file, tmp_path / "mlflow.db")
+    path = shutil.copy(_new_mlflow_file, tmp_path / "mlflow.db")
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        # Its experiment would write its artifacts wherever the tests were started.
+        place = str(tmp_path / "mlruns" / "0")
+        database.execute("UPDATE experiments SET artifact_location = ?", [place])
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.chdir(tmp_path)
