@@ -10,33 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from companion.errors import DataError, SettingError
+from companion.errors import DataError
+from companion.monitoring import intervals
+from companion.monitoring.intervals import Interval
 from companion.terrace.costs import CostTable
 
 __all__ = ["Evaluation", "Interval", "compare_costs", "evaluate", "mean_interval"]
 
 _BLOCK_DAYS = 7
 _N_RESAMPLES = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A mean with its confidence interval.
-
-    Attributes
-    ----------
-    mean : float
-        Mean of the days seen, in their unit.
-    low, high : float
-        Ends of the interval, in the same unit.
-    level : float
-        Its confidence, between 0 and 1.
-    """
-
-    mean: float
-    low: float
-    high: float
-    level: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,34 +187,14 @@ def mean_interval(
     H. R. Künsch, "The Jackknife and the Bootstrap for General Stationary
     Observations", Annals of Statistics 17(3), 1989.
     """
-    for name, number in (("block_days", block_days), ("n_resamples", n_resamples)):
-        if number < 1:
-            raise SettingError(f"{name} is {number!r}; expected at least 1.")
-    if not 0 < level < 1:
-        raise SettingError(f"level is {level!r}; expected a share between 0 and 1.")
-    series = np.asarray(values, dtype=np.float64)
-    if series.ndim != 1 or series.size == 0 or not np.isfinite(series).all():
-        raise DataError(
-            f"values have the shape {series.shape}; expected one finite number a "
-            "day, for at least one day."
-        )
-    means = _resample_means(series, min(block_days, series.size), n_resamples, seed)
-    tail = (1 - level) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(
-        mean=float(series.mean()), low=float(low), high=float(high), level=level
+    return intervals.mean_interval(
+        values,
+        level=level,
+        block=block_days,
+        n_resamples=n_resamples,
+        seed=seed,
+        row="day",
     )
-
-
-def _resample_means(
-    series: NDArray[np.float64], block: int, n_resamples: int, seed: int
-) -> NDArray[np.float64]:
-    rng = np.random.default_rng(seed)
-    n_blocks = -(-series.size // block)
-    starts = rng.integers(0, series.size - block + 1, size=(n_resamples, n_blocks, 1))
-    days = (starts + np.arange(block)).reshape(n_resamples, -1)[:, : series.size]
-    means: NDArray[np.float64] = series[days].mean(axis=1)
-    return means
 
 
 def _check_forecast(

@@ -1,0 +1,1 @@
+"""Statistics of answers, losses and costs: pure functions of arrays."""
