@@ -1,6 +1,5 @@
 """Add the ranges and the profile of training data to a model folder that has none."""
 
-import difflib
 import json
 import os
 import re
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from companion.contract.nested import NESTED_KINDS
 from companion.contract.notes import CompanionNotes
 from companion.contract.profile import ColumnProfile
 from companion.contract.ranges import Range
@@ -22,6 +20,7 @@ from companion.contract.signature import read_contract
 from companion.errors import DataError, ModelError, RefusedError
 from companion.tracking.profiling import make_profile
 from companion.tracking.ranges import allowed_ranges
+from companion.tracking.selecting import select_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,10 +29,7 @@ __all__ = ["Annotation", "annotate", "write_annotation"]
 
 # The block of the file that is ours and other programs' metadata, to the next key.
 _METADATA = re.compile(r"^metadata:.*\n(?:(?:[ \t-].*)?\n)*", re.MULTILINE)
-# What stands for no value in a CSV file, and in its columns of numbers and truths.
-_MISSING = ("", "NA", "NaN", "nan", "NaT", "None", "null", "NULL")
-_DTYPES = {"integer": "Int32", "long": "Int64", "float": "float32", "double": "float64"}
-_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+_TRAINED_ON = "Give the data that the model was trained on."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +69,7 @@ def annotate(
     conf = _read(path)
     contract = _contract(path, conf)
     notes = CompanionNotes.from_metadata(conf.get("metadata"))
-    features = _select(contract, data)
+    features = select_columns(contract, data, advice=_TRAINED_ON)
     ranges = allowed_ranges(features)
     kept = frozenset() if replace_ranges else frozenset(notes.ranges)
     ranges.update({name: notes.ranges[name] for name in kept})
@@ -184,55 +180,3 @@ def _check_example(
             f"the model's own example does not fit the ranges of the data: {err} Give "
             "the data that the model was trained on."
         ) from None
-
-
-def _select(contract: Contract, data: "pd.DataFrame") -> "pd.DataFrame":
-    """Take the columns of the model out of the data, each in the model's type."""
-    import pandas as pd
-
-    given = {str(name): name for name in data}
-    found = {}
-    for column in contract.columns:
-        if column.kind in NESTED_KINDS or column.kind == "binary":
-            continue  # they have neither a range nor bins
-        if column.name not in given:
-            if not column.required:
-                continue
-            close = difflib.get_close_matches(column.name, given, n=1)
-            hint = f" Is it called {close[0]!r} there?" if close else ""
-            raise DataError(
-                f"the data has no column {column.name!r}, which the model needs; it "
-                f"has {', '.join(list(given)[:20]) or 'none'}.{hint} Give the data "
-                "that the model was trained on."
-            )
-        values = data[given[column.name]]
-        try:
-            found[column.name] = _convert(values, column.kind)
-        except (ValueError, TypeError) as err:
-            raise DataError(
-                f"the data's column {column.name!r} does not hold what the model "
-                f"takes, {column.expected}: {str(err).splitlines()[0]}."
-            ) from None
-    return pd.DataFrame(found)
-
-
-def _convert(values: "pd.Series[Any]", kind: str) -> "pd.Series[Any]":
-    """Bring a column into the type of a signature; values of a CSV file are texts."""
-    import pandas as pd
-
-    if pd.api.types.is_string_dtype(values.dtype):
-        is_missing = values.isna() | values.isin([""] if kind == "string" else _MISSING)
-        values = values.astype(object).where(~is_missing, None)
-    if kind == "string":
-        return values.astype("string").astype(object).where(values.notna(), None)
-    if kind == "datetime":
-        times = pd.to_datetime(values, utc=True, format="ISO8601")
-        return times.dt.tz_localize(None)
-    if kind == "boolean":
-        shown = values.dropna().map(lambda value: str(value).lower().removesuffix(".0"))
-        if unknown := sorted(set(shown) - set(_TRUTHS)):
-            raise ValueError(f"it has {unknown[0]!r}")
-        return shown.map(_TRUTHS).astype("boolean").reindex(values.index)
-    numbers: Any = pd.to_numeric(values)
-    converted: pd.Series[Any] = numbers.astype(_DTYPES[kind])
-    return converted
