@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": "Check that this computer has what the course needs.",
     "train": "Train the lab's model and save it as an MLflow model folder.",
     "profile": "Add ranges and the training data's profile to a model folder.",
+    "gate": "Decide whether a challenger may take the champion's place.",
     "serve": "Serve a model with checks, a prediction log and health pages.",
     "up": "Run MLflow and a model server together, until Ctrl-C.",
     "predictions": "List the predictions in the log.",
@@ -86,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0 done, 1 something is wrong and the message says what, 2 wrong
-        arguments, 70 a bug in companion, 130 interrupted.
+        arguments, 3 and 4 a challenger that did not pass `companion gate`, 70 a bug in
+        companion, 130 interrupted.
     """
     state = {"debug": False}
     try:

@@ -4,7 +4,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-__all__ = ["DEFAULT_COLUMNS", "format_table"]
+__all__ = ["DEFAULT_COLUMNS", "format_table", "printable"]
 
 _MIN_WIDTH = 20
 # Where the terminal's width is unknown, as in a pipe.
@@ -25,7 +25,7 @@ def format_table(
     `n_elastic` columns share the room that the others leave; their cells are cut to
     fit.
     """
-    table = [header, *(tuple(map(_printable, row)) for row in rows)]
+    table = [header, *(tuple(map(printable, row)) for row in rows)]
     n_fixed = len(header) - n_elastic
     widths = [max(len(row[column]) for row in table) for column in range(n_fixed)]
     columns = shutil.get_terminal_size((DEFAULT_COLUMNS, 24)).columns
@@ -50,7 +50,8 @@ def _fit(cell: str, width: int, *, is_right: bool) -> str:
     return f"{cell:>{width}}" if is_right else f"{cell:<{width}}"
 
 
-def _printable(cell: str) -> str:
+def printable(cell: str) -> str:
+    """Replace what the terminal cannot show, or would obey."""
     shown = "".join(c if c.isprintable() else "?" for c in cell)
     # The terminal's encoding may lack characters that are in the log.
     encoding = getattr(sys.stdout, "encoding", None) or "ascii"

@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from companion.commands._data_file import read_data_file
 from companion.commands._table import format_table
-from companion.errors import DataError
 from companion.system.extras import require_libraries
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from companion.contract.profile import ColumnProfile
     from companion.tracking.annotating import Annotation
 
@@ -54,7 +52,7 @@ def command(*, model: Path, data: Path, replace_ranges: bool, dry_run: bool) -> 
     require_libraries("`companion profile`", "pandas", "yaml", extra="tracking")
     from companion.tracking.annotating import annotate, write_annotation
 
-    annotation = annotate(model, _read_data(data), replace_ranges=replace_ranges)
+    annotation = annotate(model, read_data_file(data), replace_ranges=replace_ranges)
     click.echo(_format(annotation))
     if annotation.left_out:
         click.echo(f"\nLeft out, not of the model: {', '.join(annotation.left_out)}.")
@@ -63,28 +61,6 @@ def command(*, model: Path, data: Path, replace_ranges: bool, dry_run: bool) -> 
         return
     write_annotation(annotation)
     click.echo(f"\nWritten to {annotation.path}.")
-
-
-def _read_data(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            return pd.read_parquet(path)
-        # As text: the model's signature says what is a number, and "NA" may be Namibia.
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    except ImportError as err:
-        raise DataError(f"{path} cannot be read: {err}. Give it as CSV.") from err
-    except FileNotFoundError:
-        raise DataError(
-            f"There is no file {path}. Give a CSV or Parquet file."
-        ) from None
-    except (OSError, ValueError) as err:
-        reason = str(err).strip().partition("\n")[0]
-        raise DataError(
-            f"{path} cannot be read: {reason}. Give a CSV file with a line of names, "
-            "or a Parquet file called *.parquet."
-        ) from err
 
 
 def _format(annotation: "Annotation") -> str:
@@ -106,7 +82,7 @@ def _format(annotation: "Annotation") -> str:
 def _describe(bins: "ColumnProfile") -> tuple[str, str, str]:
     missing = str(bins.counts.get("missing", 0))
     if bins.edges is None:
-        names = bins.values  # noqa: PD011 - no pandas object
+        names = bins.values
         return str(len(names)), missing, ", ".join(map(str, names))
     shown = ", ".join(f"{edge:g}" for edge in bins.edges)
     return str(len(bins.edges) - 1), missing, shown

@@ -3,8 +3,37 @@
 Needs the extra `tracking`; MLflow is imported only by what uses it.
 """
 
+from typing import TYPE_CHECKING
+
 from companion.contract.ranges import Range
+from companion.system.lazy import load_lazily
 from companion.tracking.ranges import allowed_ranges
 from companion.tracking.saving import save_model_folder, training_metadata
 
-__all__ = ["Range", "allowed_ranges", "save_model_folder", "training_metadata"]
+if TYPE_CHECKING:
+    from companion.tracking.gates.gate import run_gate
+    from companion.tracking.gates.rules import GateRules, read_rules
+    from companion.tracking.gates.verdict import Verdict
+
+__all__ = [
+    "GateRules",
+    "Range",
+    "Verdict",
+    "allowed_ranges",
+    "read_rules",
+    "run_gate",
+    "save_model_folder",
+    "training_metadata",
+]
+
+__getattr__, __dir__ = load_lazily(
+    __name__,
+    {
+        "GateRules": "companion.tracking.gates.rules",
+        "Verdict": "companion.tracking.gates.verdict",
+        "read_rules": "companion.tracking.gates.rules",
+        "run_gate": "companion.tracking.gates.gate",
+    },
+    libraries=("numpy", "pandas"),
+    extra="tracking",
+)

@@ -1,0 +1,126 @@
+"""Keeps a verdict where MLflow shows it: a run of its own, and tags on the version.
+
+A gate's run lies in the experiment ``companion.gate/NAME``, with the page and the
+evidence as artifacts. So every gate stays, those that refused too; the tags of the
+model version name its latest.
+"""
+
+import contextlib
+import sys
+from typing import Any
+
+from companion import __version__
+from companion.errors import TrackingError
+from companion.system.mlflow import reach_mlflow
+from companion.system.tracking_stores import describe_failure
+from companion.tracking.gates.verdict import Verdict
+
+__all__ = ["EXPERIMENT", "TAG", "record_verdict"]
+
+EXPERIMENT = "companion.gate/{name}"
+# On a model version. The verdict comes last: where it is, the others are.
+TAG = "companion.gate"
+
+
+def record_verdict(
+    verdict: Verdict, *, page: str, facts: dict[str, str], name: str, version: str
+) -> str:
+    """Record a verdict on a version of the registry; return the id of its run.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        What `run_gate` returned.
+    page : str
+        The verdict as HTML.
+    facts : dict of str to str
+        Where the data and the rules came from; they become tags of the run.
+    name, version : str
+        The challenger's version in the registry that MLflow's variables name.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TrackingError
+        If the registry cannot be reached, or does not take it.
+    """
+    with reach_mlflow("Recording a gate") as mlflow:
+        client = mlflow.MlflowClient()
+        try:
+            place = _find_experiment(mlflow, client, EXPERIMENT.format(name=name))
+            run_id = _log(client, place, verdict, page=page, facts=facts)
+            for tag, value in (
+                (f"{TAG}.run", run_id),
+                (f"{TAG}.against", verdict.champion.title),
+                (TAG, verdict.outcome),
+            ):
+                client.set_model_version_tag(name, version, tag, value)
+        except Exception as err:  # a database's driver may raise anything
+            raise TrackingError(
+                f"The verdict on version {version} of {name!r} cannot be recorded: "
+                f"{describe_failure(err)}"
+            ) from err
+    return run_id
+
+
+def _log(
+    client: Any,
+    experiment_id: str,
+    verdict: Verdict,
+    *,
+    page: str,
+    facts: dict[str, str],
+) -> str:
+    own, other = verdict.challenger, verdict.champion
+    run = client.create_run(
+        experiment_id,
+        run_name=f"{own.title}: {verdict.outcome}",
+        tags={
+            TAG: verdict.outcome,
+            f"{TAG}.challenger": own.title,
+            f"{TAG}.champion": other.title,
+            f"{TAG}.companion": __version__,
+            **{f"{TAG}.{key}": value for key, value in facts.items()},
+        },
+    )
+    run_id: str = run.info.run_id
+    is_done = False
+    try:
+        quality = verdict.quality
+        for key, value in (
+            ("difference", quality.difference.mean),
+            ("difference_low", quality.difference.low),
+            ("difference_high", quality.difference.high),
+            ("challenger", quality.challenger.mean),
+            ("champion", quality.champion.mean),
+            ("rows", verdict.n_rows),
+        ):
+            client.log_metric(run_id, key, value)
+        client.log_param(run_id, "metric", quality.title)
+        client.log_param(run_id, "margin", quality.margin)
+        client.log_text(run_id, page, "gate.html")
+        client.log_dict(run_id, {**verdict.to_json(), "facts": facts}, "gate.json")
+        is_done = True
+    finally:
+        # An interrupted one must not look as if it still ran. MLflow prints the run's
+        # address, which must not get between the lines of JSON.
+        with contextlib.redirect_stdout(sys.stderr):
+            client.set_terminated(run_id, "FINISHED" if is_done else "FAILED")
+    return run_id
+
+
+def _find_experiment(mlflow: Any, client: Any, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name))
+        except mlflow.exceptions.MlflowException as err:
+            if err.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)  # another gate was quicker
+    if found.lifecycle_stage != "active":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
