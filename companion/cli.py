@@ -25,6 +25,7 @@ COMMANDS = {
     "profile": "Add ranges and the training data's profile to a model folder.",
     "gate": "Decide whether a challenger may take the champion's place.",
     "serve": "Serve a model with checks, a prediction log and health pages.",
+    "card": "Write a model's card from its run, and check what is left to write.",
     "up": "Run MLflow and a model server together, until Ctrl-C.",
     "predictions": "List the predictions in the log.",
     "failures": "List the requests that were refused or failed.",

@@ -1,0 +1,42 @@
+from bs4 import BeautifulSoup
+
+from companion.tracking.cards.page import make_page
+
+
+def parse(text):
+    return BeautifulSoup(make_page(text, title="A <card>"), "html.parser")
+
+
+def test_a_card_becomes_headings_and_tables():
+    page = parse("# Rain\n\n| Fact | Value |\n| --- | --- |\n| C | 0.3\\*\\|x |\n")
+
+    assert page.title.text == "A <card>"
+    assert page.h1.text == "Rain"
+    assert [cell.text for cell in page.find_all("td")] == ["C", "0.3*|x"]
+
+
+def test_an_open_question_is_marked():
+    page = parse("TODO: Who asks?\n\nDone.")
+
+    assert page.select_one("p.open").text == "To be written: Who asks?"
+    assert len(page.select("p.open")) == 1
+
+
+def test_markers_of_facts_do_not_show_and_html_does_not_work():
+    page = parse(
+        "<!-- facts: details, renewed by `companion card make` -->\nx\n"
+        "<!-- end of facts -->\n\n<script>alert(1)</script>\n\n"
+        "[click](javascript:alert(1))"
+    )
+
+    assert page.script is None
+    assert "facts:" not in page.main.text
+    assert "<script>" in page.main.text
+    assert page.a is None
+
+
+def test_the_page_asks_nothing_of_other_hosts():
+    page = parse("# Rain\n\ntext")
+
+    assert not page.select("script, link, img, iframe")
+    assert "url(" not in page.style.text
