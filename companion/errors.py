@@ -11,6 +11,8 @@
     ├── ProblemError          a request that a server answers with a problem
     ├── ModelError            a model folder is missing, broken or cannot be served
     ├── ModelFailedError      a model failed while it answered
+    ├── RegistryError         a registered model has no such version, or must keep it
+    ├── ConflictError         an alias is not where it was expected to point
     ├── TrackingError         MLflow's tracking store or registry cannot be used
     ├── WeightsError          a language model's weights are missing or unusable
     ├── LanguageModelError    a language model does not answer, or refuses a call
@@ -32,6 +34,7 @@ from typing import Any
 
 __all__ = [
     "CompanionError",
+    "ConflictError",
     "DataError",
     "ExerciseError",
     "ExportError",
@@ -45,6 +48,7 @@ __all__ = [
     "ProblemError",
     "PromptTooLongError",
     "RefusedError",
+    "RegistryError",
     "SettingError",
     "StartError",
     "StoreError",
@@ -132,6 +136,14 @@ class ModelError(CompanionError, ValueError):
 
 class ModelFailedError(CompanionError, RuntimeError):
     """A model failed while it answered rows that it should be able to use."""
+
+
+class RegistryError(CompanionError, LookupError):
+    """A registered model has no such version, or one that must not be deleted."""
+
+
+class ConflictError(CompanionError, RuntimeError):
+    """An alias was moved by somebody else, or does not point to what was expected."""
 
 
 class TrackingError(CompanionError, RuntimeError):

@@ -132,6 +132,13 @@ _ALL = (
     ),
     Setting("mlflow-port", "5000", "Port that `companion up` runs MLflow on."),
     Setting(
+        "actor",
+        None,
+        "Name that the journal of the registry keeps for who promoted a model. "
+        "Default: the user that MLflow logs in with, else user and machine, "
+        "`ada@laptop`.",
+    ),
+    Setting(
         "llm-file",
         None,
         "GGUF file of the language model to run. Default: the course's own, which"

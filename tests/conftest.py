@@ -42,6 +42,7 @@ SLOW = (
     "store/shipping/test_faults.py",
     "store/shipping/test_killed.py",
     "store/shipping/test_recount.py",
+    "tracking/registry/test_races.py",
     "test_wheel.py",
 )
 

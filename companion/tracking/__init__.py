@@ -19,15 +19,25 @@ if TYPE_CHECKING:
     from companion.tracking.gates.gate import run_gate
     from companion.tracking.gates.rules import GateRules, read_rules
     from companion.tracking.gates.verdict import Verdict
+    from companion.tracking.registry.entries import JournalEntry, Served
+    from companion.tracking.registry.history import History, history
+    from companion.tracking.registry.promotion import delete_version, promote, rollback
 
 __all__ = [
     "GateRules",
+    "History",
+    "JournalEntry",
     "ModelCard",
     "Range",
+    "Served",
     "Verdict",
     "allowed_ranges",
     "check_model_card",
+    "delete_version",
+    "history",
+    "promote",
     "read_rules",
+    "rollback",
     "run_gate",
     "save_model_folder",
     "training_metadata",
@@ -38,10 +48,17 @@ __getattr__, __dir__ = load_lazily(
     __name__,
     {
         "GateRules": "companion.tracking.gates.rules",
+        "History": "companion.tracking.registry.history",
+        "JournalEntry": "companion.tracking.registry.entries",
         "ModelCard": "companion.tracking.cards.card",
+        "Served": "companion.tracking.registry.entries",
         "Verdict": "companion.tracking.gates.verdict",
         "check_model_card": "companion.tracking.cards.card",
+        "delete_version": "companion.tracking.registry.promotion",
+        "history": "companion.tracking.registry.history",
+        "promote": "companion.tracking.registry.promotion",
         "read_rules": "companion.tracking.gates.rules",
+        "rollback": "companion.tracking.registry.promotion",
         "run_gate": "companion.tracking.gates.gate",
         "write_model_card": "companion.tracking.cards.card",
     },
