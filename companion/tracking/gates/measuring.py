@@ -137,10 +137,21 @@ def _name_values(values: "pd.Series[Any]") -> NDArray[np.object_]:
     if len(edges) == 1:
         return texts
     places = np.clip(np.searchsorted(edges, numbers, side="right"), 1, len(edges) - 1)
-    names = [f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)]
+    shown = _write_short(edges)
+    names = [f"{low} to {high}" for low, high in itertools.pairwise(shown)]
     named = np.array([names[place - 1] for place in places], dtype=object)
     named[is_missing] = _MISSING
     return named
+
+
+def _write_short(edges: Floats) -> list[str]:
+    """Write numbers with as few digits as keep them apart, three at least."""
+    shown: list[str] = []
+    for digits in range(3, 18):
+        shown = [f"{edge:.{digits}g}" for edge in edges]
+        if len(set(shown)) == len(edges):
+            break
+    return shown
 
 
 def _by_number(name: str) -> tuple[bool, float, str]:

@@ -118,12 +118,22 @@ def test_numbers_of_many_values_are_cut_into_quarters_of_the_rows():
     found = compare_slices(loss, loss, data, make_rules(columns=["temp"], min_rows=10))
 
     assert [(one.value, one.n_rows) for one in found] == [
-        ("0 to 24.75", 25),
-        ("24.75 to 49.5", 25),
-        ("49.5 to 74.25", 25),
-        ("74.25 to 99", 25),
+        ("0 to 24.8", 25),
+        ("24.8 to 49.5", 25),
+        ("49.5 to 74.2", 25),
+        ("74.2 to 99", 25),
         ("missing", 40),
     ]
+
+
+def test_quarters_that_lie_close_together_stay_apart():
+    """Of 2000000 to 2000019 three digits would make one slice of four."""
+    data = pd.DataFrame({"id": np.arange(20) + 2_000_000})
+    loss = np.zeros(20)
+
+    found = compare_slices(loss, loss, data, make_rules(columns=["id"], min_rows=1))
+
+    assert [one.n_rows for one in found] == [5, 5, 5, 5]
 
 
 def test_few_numbers_are_values_in_their_order():
