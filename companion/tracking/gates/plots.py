@@ -80,13 +80,11 @@ def plot_intervals(verdict: Verdict) -> str:
 
 def plot_calibration(verdict: Verdict) -> str:
     """Draw what came against what was predicted; empty where both give labels only."""
-    models = [
-        ("champion", verdict.champion),
-        ("challenger", verdict.challenger),
-    ]
-    points = [pair for _, one in models for pair in one.reliability]
-    if not points:
+    both = (("champion", verdict.champion), ("challenger", verdict.challenger))
+    models = [(name, model) for name, model in both if model.reliability]
+    if not models:
         return ""
+    points = [pair for _, one in models for pair in one.reliability]
     low = min(min(said, came) for said, came, _ in points)
     high = max(max(said, came) for said, came, _ in points)
     left, bottom = 52.0, 330.0
@@ -105,11 +103,11 @@ def plot_calibration(verdict: Verdict) -> str:
     parts += _ticks_below(across, bottom)
     parts.append(_text(left, bottom + 34, "predicted →", css="note"))
     parts.append(_text(left, 10, "↑ came", css="note"))
-    parts += _legend(_WIDTH - _PAD - 180, bottom + 34)
+    for place, (name, _) in enumerate(models):
+        x, y = _WIDTH - _PAD - 180 + 90 * place, bottom + 34
+        parts += [_dot(x, y - 4, name), _text(x + 8, y, name)]
     errors = ", ".join(
-        f"{name} {model.calibration_error:.4g}"
-        for name, model in models
-        if model.calibration_error is not None
+        f"{name} {model.calibration_error:.4g}" for name, model in models
     )
     said = (
         "What came against what was predicted, in bins of equally many rows. "
@@ -164,15 +162,6 @@ def _ticks_below(axis: _Axis, y: float) -> list[str]:
         parts.append(_line(x, y, x, y + 4, "axis"))
         parts.append(_text(x, y + 17, f"{tick:g}", anchor="middle"))
     return parts
-
-
-def _legend(x: float, y: float) -> list[str]:
-    return [
-        _dot(x, y - 4, "champion"),
-        _text(x + 8, y, "champion"),
-        _dot(x + 90, y - 4, "challenger"),
-        _text(x + 98, y, "challenger"),
-    ]
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:

@@ -112,6 +112,19 @@ def test_labels_alone_leave_out_the_plot_of_calibration(verdict):
     assert len(page.select("svg")) == 2
 
 
+def test_the_plot_of_calibration_names_only_models_that_are_in_it(verdict):
+    own = dataclasses.replace(
+        verdict.challenger, reliability=[], calibration_error=None
+    )
+
+    svg = read(dataclasses.replace(verdict, challenger=own)).select("svg")[1]
+
+    texts = [text.text for text in svg.select("text")]
+    assert "champion" in texts
+    assert "challenger" not in texts
+    assert "challenger" not in svg["aria-label"]
+
+
 def test_names_from_outside_are_text_and_not_markup(verdict):
     own = dataclasses.replace(verdict.challenger, name="<script>alert(1)</script>")
 
