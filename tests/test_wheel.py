@@ -143,6 +143,8 @@ def test_doctor_works_without_any_extra_and_says_which_one_is_missing(
     [
         (("train", "--out", "model"), "tracking"),
         (("serve", "model"), "serving"),
+        (("up", "--mlflow-port", "0"), "tracking"),
+        (("card", "make", "model"), "tracking"),
     ],
 )
 def test_a_command_whose_extra_is_missing_says_so_in_one_sentence(

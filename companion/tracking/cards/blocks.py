@@ -41,7 +41,7 @@ def make_blocks(facts: ModelFacts) -> dict[str, str]:
         "training": _join(
             _data(facts, learned, context="training"), _describe_columns(facts)
         ),
-        "metrics": _metrics(facts),
+        "metrics": _join(_metrics(facts), _gate(facts)),
     }
 
 
@@ -163,6 +163,48 @@ def _metrics(facts: ModelFacts) -> str:
     return _table(("Metric", "Value"), rows) or _missing(
         "the run has no metrics", "Log them with `mlflow.log_metrics`"
     )
+
+
+def _gate(facts: ModelFacts) -> str:
+    """Tell how the version compares with the champion, in all and by slice."""
+    version, gate = facts.version, facts.gate
+    if version is None:
+        return ""
+    if not facts.gate_run:
+        return _missing(
+            "no gate has judged this version",
+            f"Run `companion gate models:/{version.name}/{version.version}`",
+        )
+    if gate is None:
+        return _missing(
+            f"the evidence of its last gate, run {facts.gate_run}, cannot be read",
+            "Run `companion gate` again",
+        )
+    quality, other = gate["quality"], gate["champion"]
+    rows = [("All rows", gate["n_rows"], *_interval(quality["difference"]), "")]
+    rows += [
+        (
+            f"{one['column']}: {one['value']}",
+            one["n_rows"],
+            *_interval(one["difference"]),
+            one["outcome"],
+        )
+        for one in gate["slices"]
+    ]
+    champion = f"{other['name']} {other['version']}".strip()
+    verdict = (
+        f"Its last gate: **{gate['outcome']}**, against {_escape(champion)}, by the "
+        f"{_escape(quality['title'])} on the same rows; the page is "
+        f"`runs:/{facts.gate_run}/gate.html`. A negative difference is in favor of "
+        "this model."
+    )
+    interval = f"{quality['difference']['level']:.0%} interval"
+    header = ("Rows", "Number", "Difference", interval, "Outcome")
+    return _join(verdict, _table(header, rows))
+
+
+def _interval(told: dict[str, float]) -> tuple[str, str]:
+    return f"{told['mean']:+.3g}", f"{told['low']:+.3g} to {told['high']:+.3g}"
 
 
 def _is_for_evaluation(one: Any) -> bool:

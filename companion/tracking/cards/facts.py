@@ -15,6 +15,7 @@ from companion.contract.notes import CompanionNotes
 from companion.errors import MissingExtraError, ModelError, TrackingError
 from companion.system.mlflow import reach_mlflow
 from companion.system.tracking_stores import describe_failure
+from companion.tracking.gates.records import TAG
 
 __all__ = ["ModelFacts", "read_facts"]
 
@@ -43,6 +44,10 @@ class ModelFacts:
         The run that logged it.
     no_run : str
         Why there is no run: the end of a sentence.
+    gate : dict or None
+        What its last gate has recorded, `gate.json`; of a version only.
+    gate_run : str
+        Id of the run of that gate; empty where there was none.
     """
 
     address: str
@@ -52,6 +57,8 @@ class ModelFacts:
     version: Any = None
     run: Any = None
     no_run: str = ""
+    gate: dict[str, Any] | None = None
+    gate_run: str = ""
 
     @property
     def title(self) -> str:
@@ -96,7 +103,18 @@ def read_facts(model: str | Path) -> ModelFacts:
             requirements = ""
         run_id = conf.get("run_id") or (version and version.run_id)
         run, no_run = _find_run(mlflow, client, run_id)
-    return _make(address, conf, requirements, version=version, run=run, no_run=no_run)
+        gate_run = version.tags.get(f"{TAG}.run", "") if version else ""
+        gate = _read_gate(mlflow, gate_run, place) if gate_run else None
+    return _make(
+        address,
+        conf,
+        requirements,
+        version=version,
+        run=run,
+        no_run=no_run,
+        gate=gate,
+        gate_run=gate_run,
+    )
 
 
 def _read_folder(folder: Path) -> ModelFacts:
@@ -174,6 +192,14 @@ def _find_run(mlflow: Any, client: Any, run_id: str | None) -> tuple[Any, str]:
             raise
         return None, f"run {run_id} is not in this tracking store"
     return run, ""
+
+
+def _read_gate(mlflow: Any, run_id: str, place: str) -> dict[str, Any] | None:
+    try:
+        told = json.loads(_fetch(mlflow, f"runs:/{run_id}/gate.json", place))
+    except (mlflow.exceptions.MlflowException, OSError, ValueError):
+        return None  # deleted since
+    return told if isinstance(told, dict) else None
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:

@@ -12,9 +12,12 @@ from sklearn.linear_model import LogisticRegression
 
 from companion.cli import main
 from companion.errors import DataError, ModelError, TrackingError
+from companion.monitoring.intervals import Interval
 from companion.tracking import training_metadata, write_model_card
 from companion.tracking.cards.blocks import make_blocks
 from companion.tracking.cards.facts import read_facts
+from companion.tracking.gates.records import record_verdict
+from companion.tracking.gates.verdict import Comparison, Contestant, Slice, Verdict
 
 FEATURES = pd.DataFrame({"rain_mm": [0.0, 1.5, 7.0, None], "note": list("abab")})
 SHA = "0f" * 32
@@ -50,10 +53,55 @@ def log_model(name):
     client = mlflow.MlflowClient()
     client.set_registered_model_alias(name, "champion", "1")
     client.update_model_version(name, "1", "Words for *all*")
-    client.set_model_version_tag(name, "1", "companion.gate", "pass")
     return SimpleNamespace(
         name=name, run_id=run.info.run_id, model_id=info.model_id, client=client
     )
+
+
+def record_gate(name):
+    """Record a verdict as `companion gate` does."""
+
+    def difference(mean):
+        return Interval(mean=mean, low=mean - 0.01, high=mean + 0.01, level=0.9)
+
+    def contestant(version):
+        return Contestant(
+            name=name,
+            version=version,
+            size_bytes=1,
+            latency_ms=(),
+            reliability=(),
+            calibration_error=None,
+        )
+
+    verdict = Verdict(
+        outcome="pass",
+        challenger=contestant("1"),
+        champion=contestant("0"),
+        task="classes",
+        n_rows=400,
+        quality=Comparison(
+            title="Brier score",
+            unit="",
+            challenger=difference(0.1),
+            champion=difference(0.13),
+            difference=difference(-0.03),
+            margin=0.02,
+        ),
+        cost=None,
+        slices=[
+            Slice(
+                column="season",
+                value="dry_days",
+                n_rows=90,
+                difference=difference(0.004),
+                outcome="unclear",
+            )
+        ],
+        checks=(),
+        rules={},
+    )
+    return record_verdict(verdict, page="", facts={}, name=name, version="1")
 
 
 def new_name():
@@ -69,6 +117,7 @@ def table_of(block):
 @pytest.mark.usefixtures("tracking_uri")
 def test_a_card_tells_what_the_run_and_the_registry_know():
     model = log_model(new_name())
+    gate = record_gate(model.name)
 
     blocks = make_blocks(read_facts(f"models:/{model.name}@champion"))
 
@@ -87,6 +136,14 @@ def test_a_card_tells_what_the_run_and_the_registry_know():
     assert details["penalty"] == ["\\<b\\>l2\\</b\\>"]
     assert "hidden" not in blocks["details"]
     assert table_of(blocks["metrics"])["brier"] == ["0.123457"]
+    gated = blocks["metrics"]
+    assert f"last gate: **pass**, against {model.name} 0, by the Brier score" in gated
+    assert f"`runs:/{gate}/gate.html`" in gated
+    compared = table_of(gated)
+    assert compared["Rows"] == ["Number", "Difference", "90% interval", "Outcome"]
+    assert compared["All rows"][:3] == ["400", "-0.03", "-0.04 to -0.02"]
+    dry = ["90", "+0.004", "-0.006 to +0.014", "unclear"]
+    assert compared["season: dry\\_days"] == dry
     assert table_of(blocks["training"])["w-training"] == [SHA, "training", "4"]
     assert table_of(blocks["evaluation"])["w-test"] == [SHA, "test", "2"]
     columns = table_of(blocks["training"])["rain\\_mm"]
@@ -132,6 +189,22 @@ def test_a_run_that_says_little_has_its_gaps_named(rain_model):
     assert "**Missing:** the run names no data for training" in blocks["training"]
     assert "**Missing:** the run names no data for evaluation" in blocks["evaluation"]
     assert "**Missing:** the run has no metrics" in blocks["metrics"]
+
+
+@pytest.mark.usefixtures("mlflow_file")
+def test_a_gate_that_is_gone_is_missing():
+    model = log_model(new_name())
+    address = f"models:/{model.name}/1"
+    assert (
+        f"Run `companion gate {address}`."
+        in (make_blocks(read_facts(address))["metrics"])
+    )
+    model.client.set_model_version_tag(model.name, "1", "companion.gate.run", "a1b2")
+
+    assert (
+        "its last gate, run a1b2, cannot be read"
+        in (make_blocks(read_facts(address))["metrics"])
+    )
 
 
 def test_a_folder_without_a_run_needs_no_store(rain_model, monkeypatch):

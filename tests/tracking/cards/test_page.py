@@ -1,5 +1,14 @@
+import pytest
+from browser_checks import (
+    MODES,
+    accessibility_complaints,
+    sideways_complaints,
+    visit,
+)
+from browser_setup import launched_browser
 from bs4 import BeautifulSoup
 
+from companion.tracking.cards.card import write_model_card
 from companion.tracking.cards.page import make_page
 
 
@@ -40,3 +49,20 @@ def test_the_page_asks_nothing_of_other_hosts():
 
     assert not page.select("script, link, img, iframe")
     assert "url(" not in page.style.text
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("mode", MODES, ids=str)
+def test_the_page_can_be_read_on_a_phone_in_the_dark_and_aloud(
+    mode, rain_model, tmp_path
+):
+    card = write_model_card(rain_model, tmp_path / "card.md")
+    with (
+        launched_browser() as browser,
+        visit(browser, mode, home="http://127.0.0.1:1") as opened,
+    ):
+        opened.page.set_content(card.page.read_text("utf-8"))
+
+        assert accessibility_complaints(opened.page) == []
+        assert sideways_complaints(opened.page) == []
+        assert opened.trouble == []
