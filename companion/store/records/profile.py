@@ -14,8 +14,8 @@ __all__ = ["ModelProfile"]
 class ModelProfile(Record):
     """The training profile of one model version; one row of `model_profiles`.
 
-    A server writes it before its first prediction, so that whoever ships the
-    predictions can count each input per bin of the profile.
+    A server writes it before its first prediction, so that the shipper can
+    count each input per bin of the profile.
 
     Attributes
     ----------
