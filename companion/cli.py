@@ -27,6 +27,7 @@ COMMANDS = {
     "promote": "Point an alias of a registered model to a version.",
     "rollback": "Point an alias back to the version before.",
     "history": "List who moved a registered model's aliases, when and why.",
+    "lineage": "Trace a model: data, run, alias and predictions.",
     "serve": "Serve a model with checks, a prediction log and health pages.",
     "card": "Write a model's card from its run, and check what is left to write.",
     "up": "Run MLflow and a model server together, until Ctrl-C.",

@@ -35,7 +35,7 @@ def command(*, name: str, alias: str | None, as_json: bool) -> None:
 
     found = history(name)
     if as_json:
-        click.echo(json.dumps(found.to_json(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(found.to_json(), indent=2))
         return
     click.echo(_format(found, alias))
 

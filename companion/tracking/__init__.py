@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from companion.tracking.gates.gate import run_gate
     from companion.tracking.gates.rules import GateRules, read_rules
     from companion.tracking.gates.verdict import Verdict
+    from companion.tracking.lineage.chain import Lineage, Link
+    from companion.tracking.lineage.drawing import draw_lineage
+    from companion.tracking.lineage.tracing import trace_lineage
     from companion.tracking.registry.entries import JournalEntry, Served
     from companion.tracking.registry.history import History, history
     from companion.tracking.registry.promotion import delete_version, promote, rollback
@@ -27,6 +30,8 @@ __all__ = [
     "GateRules",
     "History",
     "JournalEntry",
+    "Lineage",
+    "Link",
     "ModelCard",
     "Range",
     "Served",
@@ -34,12 +39,14 @@ __all__ = [
     "allowed_ranges",
     "check_model_card",
     "delete_version",
+    "draw_lineage",
     "history",
     "promote",
     "read_rules",
     "rollback",
     "run_gate",
     "save_model_folder",
+    "trace_lineage",
     "training_metadata",
     "write_model_card",
 ]
@@ -50,16 +57,20 @@ __getattr__, __dir__ = load_lazily(
         "GateRules": "companion.tracking.gates.rules",
         "History": "companion.tracking.registry.history",
         "JournalEntry": "companion.tracking.registry.entries",
+        "Lineage": "companion.tracking.lineage.chain",
+        "Link": "companion.tracking.lineage.chain",
         "ModelCard": "companion.tracking.cards.card",
         "Served": "companion.tracking.registry.entries",
         "Verdict": "companion.tracking.gates.verdict",
         "check_model_card": "companion.tracking.cards.card",
         "delete_version": "companion.tracking.registry.promotion",
+        "draw_lineage": "companion.tracking.lineage.drawing",
         "history": "companion.tracking.registry.history",
         "promote": "companion.tracking.registry.promotion",
         "read_rules": "companion.tracking.gates.rules",
         "rollback": "companion.tracking.registry.promotion",
         "run_gate": "companion.tracking.gates.gate",
+        "trace_lineage": "companion.tracking.lineage.tracing",
         "write_model_card": "companion.tracking.cards.card",
     },
     libraries=("numpy", "pandas"),
