@@ -61,6 +61,8 @@ def command(*, model: str | None, folder: Path, mlflow_port: int, port: int) -> 
             "`companion up MODEL`", "flask", "prometheus_client", extra="serving"
         )
     ports = _choose_ports(mlflow_port, None if model is None else port)
+    if model is not None:
+        _check_folder(model)
     from companion.tracking.server import prepare_folder
 
     try:
@@ -88,6 +90,16 @@ def _end_with_signals() -> threading.Event:
     if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         watch_parent(parent, over.set)
     return over
+
+
+def _check_folder(model: str) -> None:
+    """Refuse a folder that cannot be served before MLflow takes its seconds."""
+    from companion.serving.models.addresses import resolve_model
+    from companion.serving.models.folder import read_model_folder
+
+    # What an address leads to, only the MLflow of this stack knows.
+    if not model.startswith(("models:/", "runs:/")):
+        read_model_folder(resolve_model(model).path)
 
 
 def _choose_ports(mlflow_port: int, port: int | None) -> list[int]:

@@ -35,6 +35,7 @@ def make_parts(model, folder, ports):
         )
 
 up._make_parts = make_parts
+up._check_folder = lambda model: None
 sys.exit(main(["up", "model", "--mlflow-port", "0", "--port", "0"]))
 """
 HUP = int(getattr(signal, "SIGHUP", 0))
@@ -49,7 +50,7 @@ def answers(url):
     return True
 
 
-def wait_until(condition, timeout_s=60.0):
+def wait_until(condition, timeout_s=90.0):
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -272,6 +273,19 @@ def test_one_port_for_both_servers_is_refused(capsys):
     assert main(["up", "model", "--port", "5000"]) == 1
 
     assert "are both 5000" in capsys.readouterr().err
+
+
+def test_a_model_that_is_not_there_is_named_before_anything_starts(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["up", "model", "--mlflow-port", "0", "--port", "0"]) == 1
+
+    assert capsys.readouterr().err.startswith(
+        f"Error: There is no model folder {tmp_path / 'model'}. "
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
