@@ -188,7 +188,10 @@ def test_what_a_killed_program_left_is_finished_by_the_next_command(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 @pytest.mark.usefixtures("mlflow_file")
-def test_what_was_changed_past_the_journal_after_a_kill_is_not_undone(register_model):
+def test_what_was_changed_past_the_journal_after_a_kill_is_not_undone(
+    register_model, monkeypatch
+):
+    monkeypatch.setattr(moving, "_PATIENCE_S", 0.2)
     name = register_model(3)
     promote(name, 1, reason="the first")
     run_and_be_killed(name, "point")
