@@ -6,6 +6,7 @@
     ├── SettingError          a setting or option has a value that cannot be used
     ├── MissingExtraError     a part needs libraries that are not installed
     ├── DataError             a data file is broken
+    ├── DataStoreError        a store of data lacks a version, or cannot be used
     ├── ExerciseError         no exercise with a checker has this number
     ├── RefusedError          rows that a model cannot use
     ├── ProblemError          a request that a server answers with a problem
@@ -36,6 +37,7 @@ __all__ = [
     "CompanionError",
     "ConflictError",
     "DataError",
+    "DataStoreError",
     "ExerciseError",
     "ExportError",
     "JournalError",
@@ -90,6 +92,10 @@ class MissingExtraError(CompanionError, ImportError):
 
 class DataError(CompanionError, ValueError):
     """A data file is broken; the message names row, column and value."""
+
+
+class DataStoreError(CompanionError, OSError):
+    """A store of data cannot be used, lacks a version, or holds a damaged one."""
 
 
 class ExerciseError(CompanionError, LookupError):

@@ -144,6 +144,12 @@ _ALL = (
         "GGUF file of the language model to run. Default: the course's own, which"
         " `companion llm fetch` brings.",
     ),
+    Setting(
+        "data-store",
+        "companion-data",
+        "Where versions of data sets are kept: a folder, or an address that fsspec "
+        "knows, such as `s3://bucket/folder`.",
+    ),
     Setting("llm-port", "8080", "Port that `companion llm serve` listens on."),
     Setting(
         "llm-url",

@@ -1,0 +1,206 @@
+"""Dataset versions in MLflow: logged as the input of a run, and found again.
+
+MLflow's pages show such a version beside the run, and its API finds runs by it.
+"""
+
+import json
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from companion.errors import TrackingError
+from companion.system.mlflow import reach_mlflow
+from companion.system.tracking_stores import describe_failure
+from companion.tracking.data.stores import DataStore
+
+if TYPE_CHECKING:
+    from companion.tracking.data.versions import DataVersion
+
+__all__ = ["DatasetUse", "find_uses", "log_dataset"]
+
+# MLflow keeps no longer digest; the tag has the whole fingerprint.
+_DIGEST_CHARACTERS = 36
+_SHA256, _ADDRESS, _STORE = (
+    f"companion.data.{name}" for name in ("sha256", "version", "store")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetUse:
+    """A run that had a dataset version as input, and what came of it.
+
+    Attributes
+    ----------
+    run_id, run_name : str
+        Of MLflow's run.
+    context : str
+        What the data were for, such as "training".
+    models : tuple of str
+        Registered models that the run made, as `NAME/VERSION`.
+    """
+
+    run_id: str
+    run_name: str
+    context: str
+    models: tuple[str, ...]
+
+
+def log_dataset(version: "DataVersion", *, context: str = "training") -> Any:
+    """Log a dataset version as an input of MLflow's active run.
+
+    A run is started if none is active, as by MLflow's own functions.
+
+    Parameters
+    ----------
+    version : DataVersion
+        Of a store; `DataStore.add` and `DataStore.find` give one.
+    context : str, default="training"
+        What the data are for, such as "training", "validation" or "test".
+
+    Returns
+    -------
+    mlflow.data.dataset.Dataset
+        As it was given to `mlflow.log_input`: its digest is the start of the
+        fingerprint; the whole is a tag of the input, `companion.data.sha256`.
+
+    Raises
+    ------
+    TrackingError
+        If MLflow's store is not there or refuses.
+    MissingExtraError
+        If a library of the extra `tracking` is not installed.
+    """
+    with reach_mlflow("`log_dataset`") as mlflow:
+        dataset = _make_dataset(version)
+        tags = {
+            _SHA256: version.fingerprint.sha256,
+            _ADDRESS: version.address,
+            _STORE: version.store,
+        }
+        try:
+            mlflow.log_input(dataset, context=context, tags=tags)
+        except mlflow.exceptions.MlflowException as err:
+            raise TrackingError(
+                f"{version.address} cannot be logged: {describe_failure(err)}"
+            ) from err
+    return dataset
+
+
+def find_uses(version: "DataVersion") -> tuple[DatasetUse, ...]:
+    """Find the runs that logged a dataset version, in all experiments.
+
+    Parameters
+    ----------
+    version : DataVersion
+        Of a store. The same content under another name is found as well.
+
+    Returns
+    -------
+    tuple of DatasetUse
+        The newest first; a run that was deleted is not among them.
+
+    Raises
+    ------
+    TrackingError
+        If MLflow's store is not there or refuses.
+    MissingExtraError
+        If a library of the extra `tracking` is not installed.
+    """
+    digest = version.fingerprint.sha256[:_DIGEST_CHARACTERS]
+    with reach_mlflow("`find_uses`") as mlflow:
+        client = mlflow.MlflowClient()
+        try:
+            experiments = [
+                one.experiment_id for one in _all_pages(client.search_experiments)
+            ]
+            runs = _all_pages(
+                client.search_runs,
+                experiment_ids=experiments,
+                filter_string=f"dataset.digest = '{digest}'",
+            )
+            return tuple(_read_use(client, run, digest) for run in runs)
+        except mlflow.exceptions.MlflowException as err:
+            raise TrackingError(
+                f"the runs cannot be searched: {describe_failure(err)}"
+            ) from err
+
+
+def _read_use(client: Any, run: Any, digest: str) -> DatasetUse:
+    (context, *_) = [
+        tag.value
+        for given in run.inputs.dataset_inputs
+        if given.dataset.digest == digest
+        for tag in given.tags
+        if tag.key == "mlflow.data.context"
+    ] or [""]
+    models = _all_pages(
+        client.search_model_versions, filter_string=f"run_id = '{run.info.run_id}'"
+    )
+    return DatasetUse(
+        run_id=run.info.run_id,
+        run_name=run.info.run_name or "",
+        context=context,
+        models=tuple(sorted(f"{one.name}/{one.version}" for one in models)),
+    )
+
+
+def _all_pages(search: Any, **arguments: Any) -> list[Any]:
+    found: list[Any] = []
+    token = None
+    while True:
+        page = search(**arguments, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def _make_dataset(version: "DataVersion") -> Any:
+    from mlflow.data.meta_dataset import MetaDataset
+
+    class _Dataset(MetaDataset):  # type: ignore[misc]
+        """What MLflow shows of a version; no value of it is loaded."""
+
+        @property
+        def profile(self) -> dict[str, int]:
+            return {
+                "num_rows": version.fingerprint.n_rows,
+                "num_elements": version.fingerprint.n_rows
+                * len(version.fingerprint.columns),
+            }
+
+        def to_dict(self) -> dict[str, str]:
+            kept: dict[str, str] = super().to_dict()
+            return {
+                **kept,
+                "profile": json.dumps(self.profile),
+                "schema": json.dumps({"mlflow_colspec": _describe_columns(version)}),
+            }
+
+    return _Dataset(
+        source=_make_source(version),
+        name=version.name,
+        digest=version.fingerprint.sha256[:_DIGEST_CHARACTERS],
+    )
+
+
+def _describe_columns(version: "DataVersion") -> list[dict[str, Any]]:
+    """List names and types as MLflow's pages take them."""
+    return [
+        {"name": one.name, "type": one.kind, "required": False}
+        for one in version.fingerprint.columns
+    ]
+
+
+def _make_source(version: "DataVersion") -> Any:
+    """Say where the data are: what MLflow can fetch by itself, where it can."""
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.dataset_source_registry import resolve_dataset_source
+    from mlflow.exceptions import MlflowException
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that several of its classes know a path
+        try:
+            return resolve_dataset_source(DataStore(version.store).location(version))
+        except MlflowException:  # an address that only fsspec knows
+            return CodeDatasetSource({_ADDRESS: version.address, _STORE: version.store})
