@@ -6,6 +6,7 @@ Each prints its figures beside those of its peer, measured in the same run.
 import sys
 from collections.abc import Sequence
 
+import bench_data
 import bench_import
 import bench_matrix
 import bench_serving
@@ -13,6 +14,7 @@ import bench_store
 
 BENCHMARKS = {
     "import": ("Import time", bench_import.run),
+    "data": ("Fingerprint of a table, and SHA-256 of its file", bench_data.run),
     "matrix": ("Kinds of models, MLflow's answer and ours", bench_matrix.run),
     "store": ("The log: four writing processes and a shipper", bench_store.run),
     "serving": ("One-row POST, one worker, 8 connections", bench_serving.run),
