@@ -87,7 +87,11 @@ def _list(*, name: str | None, data_store: str, as_json: bool) -> None:
     click.echo(format_table(header, rows, right=right))
 
 
-@command.command("show", epilog="Example: companion data show weather@62f0")
+@command.command(
+    "show",
+    epilog="Example: companion data show weather@604e",
+    short_help="Show a version: columns, files, and what used it.",
+)
 @click.argument("version")
 @_store_option
 @json_option("Print the version as JSON.")
@@ -124,7 +128,9 @@ def _show(*, version: str, data_store: str, as_json: bool) -> None:
 
 
 @command.command(
-    "diff", epilog="Example: companion data diff weather@62f0 weather --svg diff.svg"
+    "diff",
+    epilog="Example: companion data diff weather@604e weather --svg diff.svg",
+    short_help="Say what differs between two versions or files.",
 )
 @click.argument("old")
 @click.argument("new")
@@ -173,7 +179,11 @@ def _diff(
     click.echo(json.dumps(asdict(diff), indent=2) if as_json else format_diff(diff))
 
 
-@command.command("verify", epilog="Example: companion data verify weather@62f0")
+@command.command(
+    "verify",
+    epilog="Example: companion data verify weather@604e",
+    short_help="Check that the store holds what was added.",
+)
 @click.argument("version", required=False)
 @click.option(
     "--file",
@@ -218,7 +228,11 @@ def _verify(*, version: str | None, file: Path | None, data_store: str) -> None:
         click.echo(f"No version is in {store.address}.")
 
 
-@command.command("get", epilog="Example: companion data get weather@62f0 --to old.csv")
+@command.command(
+    "get",
+    epilog="Example: companion data get weather@604e --to old.csv",
+    short_help="Write a version as it was added.",
+)
 @click.argument("version")
 @click.option(
     "--to",
