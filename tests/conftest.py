@@ -44,6 +44,7 @@ SLOW = (
     "store/shipping/test_recount.py",
     "tracking/registry/test_races.py",
     "test_wheel.py",
+    "tracking/runs/test_unusable_stores.py",
 )
 
 # A conversion to ONNX takes seconds for each new model: tests of the engine ask for it.

@@ -54,13 +54,13 @@ def load_mlflow(part: str) -> ModuleType:
 
 
 @contextmanager
-def reach_mlflow(part: str) -> Iterator[ModuleType]:
+def reach_mlflow(part: str, *, create: bool = False) -> Iterator[ModuleType]:
     """Load MLflow to ask its tracking store and its registry something.
 
     Both are the ones that MLflow's environment variables or the program set. While the
     context is open, MLflow gives up a server that has gone within seconds. `part` is as
-    in `load_mlflow`. Raises TrackingError if one of the two is not there,
-    MissingExtraError as `load_mlflow` does.
+    in `load_mlflow`, `create` as in `probe_tracking_store`. Raises TrackingError if one
+    of the two is not there, MissingExtraError as `load_mlflow` does.
     """
     with _limits():
         probed = set()
@@ -68,10 +68,10 @@ def reach_mlflow(part: str) -> Iterator[ModuleType]:
             # Importing it takes seconds; a server that is down is known before.
             probed = {uri for name in _STORES if (uri := os.environ.get(name))}
             for uri in probed:
-                probe_tracking_store(uri)
+                probe_tracking_store(uri, create=create)
         mlflow = load_mlflow(part)
         for uri in {mlflow.get_tracking_uri(), mlflow.get_registry_uri()} - probed:
-            probe_tracking_store(uri)
+            probe_tracking_store(uri, create=create)
         yield mlflow
 
 

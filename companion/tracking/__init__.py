@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from companion.tracking.registry.entries import JournalEntry, Served
     from companion.tracking.registry.history import History, history
     from companion.tracking.registry.promotion import delete_version, promote, rollback
+    from companion.tracking.runs.recording import run
 
 __all__ = [
     "GateRules",
@@ -44,6 +45,7 @@ __all__ = [
     "promote",
     "read_rules",
     "rollback",
+    "run",
     "run_gate",
     "save_model_folder",
     "trace_lineage",
@@ -69,6 +71,7 @@ __getattr__, __dir__ = load_lazily(
         "promote": "companion.tracking.registry.promotion",
         "read_rules": "companion.tracking.gates.rules",
         "rollback": "companion.tracking.registry.promotion",
+        "run": "companion.tracking.runs.recording",
         "run_gate": "companion.tracking.gates.gate",
         "trace_lineage": "companion.tracking.lineage.tracing",
         "write_model_card": "companion.tracking.cards.card",

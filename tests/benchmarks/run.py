@@ -11,12 +11,14 @@ import bench_import
 import bench_matrix
 import bench_serving
 import bench_store
+import bench_tracking
 
 BENCHMARKS = {
     "import": ("Import time", bench_import.run),
     "data": ("Fingerprint of a table, and SHA-256 of its file", bench_data.run),
     "matrix": ("Kinds of models, MLflow's answer and ours", bench_matrix.run),
     "store": ("The log: four writing processes and a shipper", bench_store.run),
+    "tracking": ("A run: parameters, metrics, figures, a model", bench_tracking.run),
     "serving": ("One-row POST, one worker, 8 connections", bench_serving.run),
 }
 

@@ -1,0 +1,1 @@
+"""Runs: MLflow's, with a record of the code and environment that made them."""
