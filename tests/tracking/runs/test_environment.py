@@ -41,6 +41,32 @@ def test_a_package_that_is_installed_meanwhile_is_listed(tmp_path, monkeypatch):
     assert "rain-tools==1.2\n" in list_packages()
 
 
+def test_a_package_of_an_older_installer_is_listed(tmp_path, monkeypatch):
+    """Debian's own packages of Python are installed so."""
+    info = tmp_path / "rain_tools-1.2-py3.11.egg-info"
+    info.mkdir()
+    (info / "PKG-INFO").write_text("Metadata-Version: 1.0\nName: Rain\nVersion: 3.4\n")
+    (tmp_path / "snow.egg-info").write_text("Name: snow\nVersion: 5.6\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    listed = list_packages().splitlines()
+
+    assert "rain==3.4" in listed
+    assert "snow==5.6" in listed
+
+
+def test_of_two_versions_the_one_that_is_imported_is_listed(tmp_path, monkeypatch):
+    for version in ("1.2", "1.3"):
+        place = tmp_path / version
+        (place / f"rain_tools-{version}.dist-info").mkdir(parents=True)
+        monkeypatch.syspath_prepend(str(place))
+
+    listed = list_packages().splitlines()
+
+    assert "rain-tools==1.3" in listed
+    assert "rain-tools==1.2" not in listed
+
+
 def test_a_package_of_a_repository_is_listed_with_its_commit(tmp_path, monkeypatch):
     """As PEP 610 says."""
     info = tmp_path / "rain_tools-1.2.dist-info"
