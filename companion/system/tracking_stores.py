@@ -10,6 +10,7 @@ import ssl
 import urllib.error
 import urllib.request
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from textwrap import shorten
 from urllib.parse import urlsplit
@@ -91,6 +92,7 @@ def _describe_schema(found: str) -> str:
     )
 
 
+@cache
 def _read_steps() -> dict[str, str | None]:
     """Read the versions of MLflow's tables, each with the one before it."""
     spec = importlib.util.find_spec("mlflow")  # not imported: that takes seconds
