@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import socket
 import stat
 import sys
@@ -12,6 +13,11 @@ from companion.errors import PortInUseError, SettingError
 __all__ = ["free_port", "remove_dead_socket", "take_port", "take_unix_socket"]
 
 _BACKLOG = 512
+# Below the ports that Linux, macOS and Windows give to outgoing connections (from
+# 32768 and 49152 on): one of those could take a free port before the server does, and
+# a client that asks a stopped server again and again can even be connected to itself.
+_FIRST, _AFTER_LAST = 20_000, 32_768
+_TRIES = 50
 # The user who starts the server and its group may connect, such as that of a proxy.
 _UMASK = 0o117
 
@@ -27,11 +33,24 @@ def free_port(host: str = "127.0.0.1") -> int:
     Returns
     -------
     int
-        A port number above 1023.
+        A port number from 20,000 to 32,767, so none that the system would give to
+        an outgoing connection; a higher one only where those tried are taken.
+
+    Raises
+    ------
+    SettingError
+        If this machine has no such address.
     """
+    for _ in range(_TRIES):
+        port = _FIRST + secrets.randbelow(_AFTER_LAST - _FIRST)
+        try:
+            take_port(host, port).close()
+        except (PortInUseError, SettingError):  # Windows forbids some
+            continue
+        return port
     with take_port(host, 0) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+        taken: int = probe.getsockname()[1]
+    return taken
 
 
 def take_port(host: str, port: int, *, option: str = "--port") -> socket.socket:

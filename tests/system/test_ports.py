@@ -14,8 +14,10 @@ unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has none")
 
 
 def test_a_free_port_can_be_taken():
+    """It is none that the system gives to outgoing connections."""
     port = free_port()
 
+    assert 20_000 <= port < 32_768
     with take_port("127.0.0.1", port) as listener:
         assert listener.getsockname() == ("127.0.0.1", port)
         socket.create_connection(("127.0.0.1", port)).close()
