@@ -189,7 +189,7 @@ def _show_what_is_hidden(article: Tag) -> None:
 
 
 def _answers_to_the_end(article: Tag) -> None:
-    # Whoever reads on paper would see the answer while reading the question.
+    # On paper, readers would see the answer while reading the question.
     keys = article.select("details.quiz-key")
     if not keys:
         return

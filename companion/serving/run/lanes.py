@@ -115,5 +115,5 @@ def _run(task: _Task) -> None:
     future, call, arguments = task
     try:
         future.set_result(call(*arguments))
-    except BaseException as err:  # noqa: BLE001 - for whoever asks the future
+    except BaseException as err:  # noqa: BLE001 - raised where the future is asked
         future.set_exception(err)

@@ -76,7 +76,7 @@ class RunningRequests:
         self._running[key] = one
 
         def start_in_time(status: str, *arguments: Any) -> Any:
-            # Whoever takes the entry out answers the request.
+            # The thread that takes the entry out answers the request.
             if self._running.pop(key, None) is None:
                 raise BrokenPipeError(errno.EPIPE, "The request was given up.")
             self.unanswered.discard(one.socket)

@@ -2,7 +2,7 @@
 
 It holds the files of prometheus_client's multiprocess mode. Left alone, that mode makes
 new files for each worker, and reads those of all dead ones for ever. Here a worker has
-a numbered slot, and whoever takes the slot of a dead one goes on in its files: the
+a numbered slot, and the one that takes a dead one's slot goes on in its files: the
 counts stay, and there are never more files than there were workers at once.
 """
 

@@ -63,7 +63,7 @@ class PredictionBatch:
 
         Raises SettingError if a row holds what JSON cannot hold.
         """
-        import orjson  # comes with the extra `serving`, as whoever makes a batch
+        import orjson  # comes with the extra `serving`, as the server does
 
         inputs: Any = self.inputs
         if isinstance(inputs, bytes):

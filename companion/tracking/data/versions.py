@@ -122,7 +122,7 @@ class DataVersion:
 
 def _read_file(kept: dict[str, Any]) -> StoredFile:
     file = StoredFile(**kept)
-    # Whoever can write to the store could have a file written anywhere otherwise.
+    # Otherwise anybody who can write to the store could have a file written anywhere.
     path = PurePosixPath(file.path)
     if path.is_absolute() or ".." in path.parts or "\\" in file.path:
         raise ValueError(f"{file.path} lies outside the version")

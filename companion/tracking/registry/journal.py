@@ -1,9 +1,9 @@
 """The journal of a registered model, kept in a run of MLflow's.
 
 A parameter of a run can be written once: of two programs that write the same one,
-MLflow refuses the second. So parameter `000007` is entry 7, whoever is first, over
-MLflow's own REST calls and without access to its database. `000007.done` says that the
-registry was changed accordingly.
+MLflow refuses the second. So parameter `000007` is entry 7, that of the first program,
+over MLflow's own REST calls and without access to its database. `000007.done` says that
+the registry was changed accordingly.
 
 The run is found through an experiment that is named after the model: such a name exists
 once, and the tag with the run's id is set as the experiment is made.
@@ -111,7 +111,7 @@ class Journal:
     ) -> str:
         """Say that an entry has been carried out, or never will be.
 
-        Returns the outcome that counts: that of whoever was first.
+        Returns the outcome that counts: that of the program that was first.
         """
         value = {"outcome": outcome, "at": format_time(datetime.now(UTC))}
         if note:
