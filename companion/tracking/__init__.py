@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from companion.tracking.registry.history import History, history
     from companion.tracking.registry.promotion import delete_version, promote, rollback
     from companion.tracking.runs.recording import run
+    from companion.tracking.server import mlflow_in_background
 
 __all__ = [
     "GateRules",
@@ -42,6 +43,7 @@ __all__ = [
     "delete_version",
     "draw_lineage",
     "history",
+    "mlflow_in_background",
     "promote",
     "read_rules",
     "rollback",
@@ -68,6 +70,7 @@ __getattr__, __dir__ = load_lazily(
         "delete_version": "companion.tracking.registry.promotion",
         "draw_lineage": "companion.tracking.lineage.drawing",
         "history": "companion.tracking.registry.history",
+        "mlflow_in_background": "companion.tracking.server",
         "promote": "companion.tracking.registry.promotion",
         "read_rules": "companion.tracking.gates.rules",
         "rollback": "companion.tracking.registry.promotion",
