@@ -12,7 +12,12 @@ from companion.system.lazy import load_lazily
 
 if TYPE_CHECKING:
     from companion.terrace.costs import CostTable
-    from companion.terrace.data import PHYSICAL_LIMITS, WEATHER_CLASSES, load_weather
+    from companion.terrace.data import (
+        PHYSICAL_LIMITS,
+        WEATHER_CLASSES,
+        load_weather,
+        weather_file,
+    )
     from companion.terrace.evaluation import (
         Evaluation,
         Interval,
@@ -52,6 +57,7 @@ __all__ = [
     "replay_days",
     "split_by_time",
     "train_model",
+    "weather_file",
 ]
 
 __getattr__, __dir__ = load_lazily(
@@ -77,6 +83,7 @@ __getattr__, __dir__ = load_lazily(
         "replay_days": "companion.terrace.replay",
         "split_by_time": "companion.terrace.features",
         "train_model": "companion.terrace.model",
+        "weather_file": "companion.terrace.data",
     },
     libraries=("numpy", "pandas", "sklearn"),
     extra="tracking",

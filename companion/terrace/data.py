@@ -17,7 +17,7 @@ import pandas as pd
 
 from companion.errors import DataError, SettingError
 
-__all__ = ["PHYSICAL_LIMITS", "WEATHER_CLASSES", "load_weather"]
+__all__ = ["PHYSICAL_LIMITS", "WEATHER_CLASSES", "load_weather", "weather_file"]
 
 WEATHER_CLASSES = ("drizzle", "fog", "rain", "snow", "sun")
 
@@ -91,8 +91,7 @@ def load_weather(
             f"load_weather got the file {path} and corrected=True, which stands for a "
             "file of its own. Give one of the two."
         )
-    shipped = _CORRECTED_NAME if corrected else _FILE_NAME
-    source = _shipped_path(shipped) if path is None else Path(path)
+    source = weather_file(corrected=corrected) if path is None else Path(path)
     lines = _read_lines(source)
     rows: list[_Row] = []
     problems: list[str] = []
@@ -111,7 +110,25 @@ def load_weather(
     return frame.set_index("date")
 
 
-def _shipped_path(name: str) -> Path:
+def weather_file(*, corrected: bool = False) -> Path:
+    """Return the path of a weather file that comes with the package.
+
+    Parameters
+    ----------
+    corrected : bool, default=False
+        The file with the corrected weather classes, as `load_weather` reads it.
+
+    Returns
+    -------
+    pathlib.Path
+        A CSV file; `data/README.md` describes it.
+
+    Examples
+    --------
+    >>> weather_file(corrected=True).name
+    'seattle_weather_corrected.csv'
+    """
+    name = _CORRECTED_NAME if corrected else _FILE_NAME
     # Inside an installed wheel the file lies beside this module, in a checkout
     # in data/.
     installed = Path(__file__).with_name(name)

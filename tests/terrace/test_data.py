@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from companion.errors import DataError, SettingError
-from companion.terrace import load_weather
+from companion.terrace import load_weather, weather_file
 
 HEADER = "date,precipitation,temp_max,temp_min,wind,weather"
 GOOD = (
@@ -45,6 +45,13 @@ def test_the_packaged_file_equals_what_pandas_reads():
 def test_a_file_and_the_corrected_one_together_are_refused(tmp_path):
     with pytest.raises(SettingError, match="one of the two"):
         load_weather(tmp_path / "weather.csv", corrected=True)
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_the_files_that_come_with_the_package_are_those_that_are_read(corrected):
+    from_file = load_weather(weather_file(corrected=corrected))
+
+    assert from_file.equals(load_weather(corrected=corrected))
 
 
 def test_dates_may_be_written_with_hyphens(tmp_path):
