@@ -156,7 +156,10 @@ def _watch(context: BrowserContext, opened: Visit, home) -> None:
             opened.trouble.append(f"console: {message.text}")
 
     def on_failure(request: Request) -> None:
-        opened.trouble.append(f"failed: {request.url} {request.failure}")
+        # The browser's own word for what it gives up because the page is left, such
+        # as the icon of the page before.
+        if request.failure != "net::ERR_ABORTED":
+            opened.trouble.append(f"failed: {request.url} {request.failure}")
 
     def on_response(response: Response) -> None:
         opened.loaded.append(response.url)

@@ -84,12 +84,31 @@ def test_a_fine_page_has_nothing_to_complain_about(windows, write):
         ),
         ("<script>fetch('https://other.example/')</script>", "asks another host: http"),
         ("<script src='http://127.0.0.1:9/a.js'></script>", "asks another host: http"),
+        ("<img alt='' src='dropped.png'>", "failed: "),
     ],
 )
 def test_trouble_of_a_page_is_found(windows, write, body, complaint):
+    page = windows[0].page
+    page.route("**/dropped.png", lambda route: route.abort("connectionreset"))
+
     trouble = windows[0].open(write(FINE + body))
 
     assert any(each.startswith(complaint) for each in trouble), trouble
+
+
+def test_what_is_given_up_with_the_page_before_is_no_trouble_of_this_one(
+    windows, write
+):
+    address, window = write(FINE), windows[0]
+    window.open(address)
+    window.page.route("**/endless.json", lambda _: None)  # never answered
+    with window.page.expect_request("**/endless.json"):
+        window.page.evaluate("() => { fetch('endless.json') }")
+
+    with window.page.expect_event("requestfailed"):
+        trouble = window.open(address)
+
+    assert trouble == []
 
 
 @pytest.mark.parametrize(
