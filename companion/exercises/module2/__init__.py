@@ -1,0 +1,1 @@
+"""Checkers of the chapters of module 2."""
