@@ -68,7 +68,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, types, spelling, workflows and configuration files."""
+    """Check style, types, spelling, workflows, Docker's and other configuration."""
     install_lock(session)
     session.run("ruff", "check", *session.posargs)
     session.run("ruff", "format", "--check")
@@ -76,6 +76,8 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
     session.run("codespell")
     session.run("zizmor", "--offline", "--quiet", ".github")
+    if sys.platform != "win32":  # hadolint has no wheel for Windows
+        session.run("hadolint", ".docker/Dockerfile")
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
     check_schema(session, "github-workflows", *workflows)
     check_schema(session, "dependabot", ".github/dependabot.yml")
@@ -196,7 +198,7 @@ def newest(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
-    """Renew the lock file and Binder's pins; `-- --upgrade` takes newer versions."""
+    """Renew lock file, Binder's and the image's pins; `-- --upgrade`: newer ones."""
     session.install("uv")
     plain = [
         "--no-emit-index-url",
@@ -213,6 +215,12 @@ def lock(session: nox.Session) -> None:
         *("uv", "pip", "compile", "pyproject.toml", "--all-extras"),
         *("--group", "chapters", "--python-platform", "x86_64-manylinux_2_28"),
         *("-c", LOCK, "--no-annotate", *plain, "-o", ".binder/requirements.txt"),
+    )
+    extras = [f"--extra={name}" for name in ("tracking", "serving", "fast", "postgres")]
+    session.run(
+        *("uv", "pip", "compile", "pyproject.toml", *extras, "--group", "image"),
+        *("--universal", "--generate-hashes", "-c", LOCK, "--no-annotate", *plain),
+        *("-o", ".docker/requirements.txt"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether pyproject.toml, the lock file and Binder's pins say the same."""
+"""Whether pyproject.toml, the lock file, Binder's and the image's pins say the same."""
 
 import re
 import shutil
@@ -14,7 +14,10 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements-lock.txt"
 BINDER = ROOT / ".binder" / "requirements.txt"
+IMAGE = ROOT / ".docker" / "requirements.txt"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+# What the model server in the image can do; `nox -s lock` names the same.
+IMAGE_EXTRAS = ("tracking", "serving", "fast", "postgres")
 # Where Binder runs, said as environment markers say it.
 BINDER_MACHINE = {
     "python_version": "3.11",
@@ -50,10 +53,11 @@ def pins_for_binder(path: Path) -> dict[str, str]:
     return pins
 
 
-def asked_by_extras() -> list[Requirement]:
-    """List what the package and its extras ask for."""
+def asked_by_extras(*names: str) -> list[Requirement]:
+    """List what the package and these extras, or all of them, ask for."""
     extras = PROJECT["project"]["optional-dependencies"]
-    lists = [PROJECT["project"]["dependencies"], *extras.values()]
+    lists = [PROJECT["project"]["dependencies"]]
+    lists += [extras[name] for name in names or extras]
     asked = [Requirement(line) for lines in lists for line in lines]
     return [each for each in asked if each.name != PROJECT["project"]["name"]]
 
@@ -74,8 +78,9 @@ def asked_by_group(name: str) -> list[Requirement]:
     [
         (LOCK, asked_by_extras() + asked_by_group("dev")),
         (BINDER, asked_by_extras() + asked_by_group("chapters")),
+        (IMAGE, asked_by_extras(*IMAGE_EXTRAS) + asked_by_group("image")),
     ],
-    ids=["lock", "binder"],
+    ids=["lock", "binder", "image"],
 )
 def test_pins_satisfy_what_pyproject_asks_for(path, asked):
     pins = pins_for_binder(path)
@@ -129,14 +134,41 @@ def test_binder_runs_the_oldest_python_that_the_package_supports():
     assert runtime == f"python-{oldest.version}"
 
 
+def hashes_of_pins(path: Path) -> dict[str, set[str]]:
+    """Map each `name==version` of a file to the hashes that it allows."""
+    blocks = re.split(r"\n(?=\S)", path.read_text(encoding="utf-8"))
+    return {
+        block.split()[0]: set(re.findall(r"--hash=(sha256:\w+)", block))
+        for block in blocks
+    }
+
+
 def test_each_pin_of_the_lock_has_a_hash():
-    blocks = re.split(r"\n(?=\S)", LOCK.read_text(encoding="utf-8"))
+    pins = hashes_of_pins(LOCK)
 
-    assert len(blocks) > 100
-    assert not [block for block in blocks if "--hash=sha256:" not in block]
+    assert len(pins) > 100
+    assert not [pin for pin, hashes in pins.items() if not hashes]
 
 
-@pytest.mark.parametrize("path", [LOCK, BINDER], ids=lambda path: path.name)
+def test_the_image_has_pins_and_hashes_of_the_lock():
+    """On every system and processor: an image is built for more than one."""
+    locked = hashes_of_pins(LOCK)
+    pins = hashes_of_pins(IMAGE)
+
+    differs = [pin for pin, hashes in pins.items() if locked.get(pin) != hashes]
+
+    assert len(pins) > 50
+    assert not differs
+
+
+def test_the_image_leaves_the_tools_of_the_book_out():
+    """An image of the server is pulled by each machine that runs it."""
+    assert not {"jupyter-book", "pytest", "ipykernel"} & set(pins_for_binder(IMAGE))
+
+
+@pytest.mark.parametrize(
+    "path", [LOCK, BINDER, IMAGE], ids=lambda path: str(path.parent.name)
+)
 def test_no_index_or_file_address_is_in_the_pins(path):
     text = path.read_text(encoding="utf-8")
 
