@@ -81,6 +81,7 @@ def lint(session: nox.Session) -> None:
     workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
     check_schema(session, "github-workflows", *workflows)
     check_schema(session, "dependabot", ".github/dependabot.yml")
+    check_schema(session, "compose-spec", ".docker/compose.yaml")
     check_schema(session, "citation-file-format", "CITATION.cff")
     where = "import jupyter_book as b; print(b.__path__[0])"
     folder = str(session.run("python", "-c", where, silent=True)).strip()
