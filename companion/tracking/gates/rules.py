@@ -213,8 +213,9 @@ class DataRules(_Checked):
     min_rows : int, default=100
         Fewest rows.
     max_missing, max_outside, max_duplicates : float
-        Largest share of missing cells, of numbers outside the range that the
-        challenger was trained for, and of rows that repeat an earlier one.
+        Largest share of missing cells, of rows with a number outside the range that
+        the challenger was trained for, which a server would refuse, and of rows that
+        repeat an earlier one.
     """
 
     min_rows: int = _count(100, low=1)

@@ -156,8 +156,25 @@ def test_broken_data_is_no_evidence(rain_models, rain_rows):
 
     found = outcomes(verdict)
     assert found["data: rows that repeat an earlier one"] == "fail"
-    assert found["data: numbers outside the challenger's ranges"] == "fail"
+    assert found["data: rows with a number outside the challenger's ranges"] == "fail"
     assert verdict.outcome == "fail"
+
+
+def test_a_row_with_one_number_outside_its_range_counts_as_a_whole(
+    rain_models, rain_rows
+):
+    """A tenth of the rows, though few of all numbers; a server refuses such rows."""
+    good, bad = rain_models
+    n_odd = len(rain_rows) // 10
+    odd = rain_rows.copy()
+    odd.iloc[:n_odd, odd.columns.get_loc("clouds")] = 1e6
+
+    verdict = run_gate(good, bad, odd, read_rules(RAIN))
+
+    title = "rows with a number outside the challenger's ranges"
+    check = next(one for one in verdict.checks if one.title == title)
+    assert check.outcome == "fail"
+    assert check.measured == f"{100 * n_odd / len(odd):.3g} %"
 
 
 def test_a_class_that_the_challenger_never_saw_is_named(rain_models, rain_rows):
