@@ -2,7 +2,9 @@
 
 import shutil
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 __all__ = ["DEFAULT_COLUMNS", "format_table", "printable"]
 
@@ -17,13 +19,14 @@ def format_table(
     *,
     right: Sequence[str] = (),
     n_elastic: int = 1,
+    wrap: bool = False,
 ) -> str:
     """Format rows as a table, without a line feed at the end.
 
     What cannot be printed is shown as ``?``: untrusted text must not control the
     terminal. The columns named in `right` are aligned to the right. The last
     `n_elastic` columns share the room that the others leave; their cells are cut to
-    fit.
+    fit or, with `wrap`, go on in the lines below.
     """
     table = [header, *(tuple(map(printable, row)) for row in rows)]
     n_fixed = len(header) - n_elastic
@@ -40,8 +43,22 @@ def format_table(
             _fit(cell, width, is_right=name in right)
             for cell, width, name in zip(row, widths, header, strict=True)
         ).rstrip()
-        for row in table
+        for row in (_wrapped(table, widths, n_fixed) if wrap else table)
     )
+
+
+def _wrapped(
+    table: Sequence[Sequence[str]], widths: Sequence[int], n_fixed: int
+) -> Iterator[tuple[str, ...]]:
+    """Give each row as one or more, of which the elastic columns fill all."""
+    for row in table:
+        elastic = [
+            textwrap.wrap(cell, width)
+            for cell, width in zip(row[n_fixed:], widths[n_fixed:], strict=True)
+        ]
+        yield from zip_longest(
+            *([cell] for cell in row[:n_fixed]), *elastic, fillvalue=""
+        )
 
 
 def _fit(cell: str, width: int, *, is_right: bool) -> str:

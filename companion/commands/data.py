@@ -124,7 +124,7 @@ def _show(*, version: str, data_store: str, as_json: bool) -> None:
             for one in uses
         ]
         header = ("RUN", "RUN NAME", "CONTEXT", "MODELS")
-        click.echo("\n" + format_table(header, used))
+        click.echo("\n" + format_table(header, used, wrap=True))
 
 
 @command.command(

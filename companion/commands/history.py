@@ -45,7 +45,7 @@ def _format(found: "History", alias: str | None) -> str:
     blocks = []
     if entries:
         rows = [_cells(one) for one in reversed(entries)]
-        blocks.append(format_table(_HEADER, rows, right=("entry",)))
+        blocks.append(format_table(_HEADER, rows, right=("entry",), wrap=True))
     else:
         of = f" of {alias}" if alias else ""
         blocks.append(f"The journal of {found.name} has no entry{of} yet.")

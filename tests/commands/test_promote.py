@@ -60,6 +60,24 @@ def test_a_promotion_and_a_rollback_are_told_and_listed(model, run):
     assert lines[4:] == ["", "champion points to version 1."]
 
 
+def test_a_long_reason_is_there_to_its_last_word_in_a_narrow_terminal(
+    model, run, monkeypatch
+):
+    reason = "it costs three EUR a day less, and no slice is worse than before"
+    run("promote", model, "1", "--reason", reason)
+    monkeypatch.setenv("COLUMNS", "84")
+
+    _, listing, _ = run("history", model)
+
+    table, _ = listing.split("\n\n")
+    header, *lines = table.splitlines()
+    place = header.index("reason")
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 84
+    assert [line[:place].strip() for line in lines[1:]] == [""] * (len(lines) - 1)
+    assert " ".join(line[place:] for line in lines) == reason
+
+
 def test_the_history_says_what_was_changed_past_the_journal(model, run):
     run("promote", model, "1", "--reason", "the first")
     run("promote", model, "2", "--reason", "to be tried", "--alias", "challenger")
