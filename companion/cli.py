@@ -29,6 +29,7 @@ COMMANDS = {
     "rollback": "Point an alias back to the version before.",
     "history": "List who moved a registered model's aliases, when and why.",
     "lineage": "Trace a model: data, run, alias and predictions.",
+    "reproduce": "Run a model's run again, and compare the metrics.",
     "serve": "Serve a model with checks, a prediction log and health pages.",
     "card": "Write a model's card from its run, and check what is left to write.",
     "up": "Run MLflow and a model server together, until Ctrl-C.",
@@ -93,8 +94,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0 done, 1 something is wrong and the message says what, 2 wrong
-        arguments, 3 and 4 a challenger that did not pass `companion gate`, 70 a bug in
-        companion, 130 interrupted.
+        arguments, 3 and 4 a challenger that did not pass `companion gate`, 3 a run that
+        `companion reproduce` could not repeat to the last digit, 70 a bug in companion,
+        130 interrupted.
     """
     state = {"debug": False}
     try:

@@ -15,6 +15,7 @@
     ├── RegistryError         a registered model has no such version, or must keep it
     ├── ConflictError         an alias is not where it was expected to point
     ├── TrackingError         MLflow's tracking store or registry cannot be used
+    ├── ReproduceError        a run cannot be run again
     ├── WeightsError          a language model's weights are missing or unusable
     ├── LanguageModelError    a language model does not answer, or refuses a call
     │   └── PromptTooLongError   a prompt does not fit into the model's context
@@ -51,6 +52,7 @@ __all__ = [
     "PromptTooLongError",
     "RefusedError",
     "RegistryError",
+    "ReproduceError",
     "SettingError",
     "StartError",
     "StoreError",
@@ -154,6 +156,10 @@ class ConflictError(CompanionError, RuntimeError):
 
 class TrackingError(CompanionError, RuntimeError):
     """MLflow's tracking store or registry cannot be reached or used."""
+
+
+class ReproduceError(CompanionError, RuntimeError):
+    """A recorded run cannot be run again, or its program failed this time."""
 
 
 class WeightsError(CompanionError, OSError):

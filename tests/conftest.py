@@ -43,6 +43,7 @@ SLOW = (
     "store/shipping/test_killed.py",
     "store/shipping/test_recount.py",
     "tracking/registry/test_races.py",
+    "tracking/reproducing/test_reproduce.py",
     "test_wheel.py",
     "tracking/runs/test_unusable_stores.py",
 )

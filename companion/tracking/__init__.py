@@ -25,10 +25,15 @@ if TYPE_CHECKING:
     from companion.tracking.registry.entries import JournalEntry, Served
     from companion.tracking.registry.history import History, history
     from companion.tracking.registry.promotion import delete_version, promote, rollback
+    from companion.tracking.reproducing.comparing import Compared, Deviation
+    from companion.tracking.reproducing.reproduce import reproduce
+    from companion.tracking.reproducing.result import Reproduction
     from companion.tracking.runs.recording import run
     from companion.tracking.server import mlflow_in_background
 
 __all__ = [
+    "Compared",
+    "Deviation",
     "GateRules",
     "History",
     "JournalEntry",
@@ -36,6 +41,7 @@ __all__ = [
     "Link",
     "ModelCard",
     "Range",
+    "Reproduction",
     "Served",
     "Verdict",
     "allowed_ranges",
@@ -46,6 +52,7 @@ __all__ = [
     "mlflow_in_background",
     "promote",
     "read_rules",
+    "reproduce",
     "rollback",
     "run",
     "run_gate",
@@ -58,12 +65,15 @@ __all__ = [
 __getattr__, __dir__ = load_lazily(
     __name__,
     {
+        "Compared": "companion.tracking.reproducing.comparing",
+        "Deviation": "companion.tracking.reproducing.comparing",
         "GateRules": "companion.tracking.gates.rules",
         "History": "companion.tracking.registry.history",
         "JournalEntry": "companion.tracking.registry.entries",
         "Lineage": "companion.tracking.lineage.chain",
         "Link": "companion.tracking.lineage.chain",
         "ModelCard": "companion.tracking.cards.card",
+        "Reproduction": "companion.tracking.reproducing.result",
         "Served": "companion.tracking.registry.entries",
         "Verdict": "companion.tracking.gates.verdict",
         "check_model_card": "companion.tracking.cards.card",
@@ -73,6 +83,7 @@ __getattr__, __dir__ = load_lazily(
         "mlflow_in_background": "companion.tracking.server",
         "promote": "companion.tracking.registry.promotion",
         "read_rules": "companion.tracking.gates.rules",
+        "reproduce": "companion.tracking.reproducing.reproduce",
         "rollback": "companion.tracking.registry.promotion",
         "run": "companion.tracking.runs.recording",
         "run_gate": "companion.tracking.gates.gate",

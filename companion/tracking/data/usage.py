@@ -6,6 +6,7 @@ MLflow's pages show such a version beside the run, and its API finds runs by it.
 import json
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import TrackingError
@@ -75,7 +76,7 @@ def log_dataset(version: "DataVersion", *, context: str = "training") -> Any:
         tags = {
             _SHA256: version.fingerprint.sha256,
             _ADDRESS: version.address,
-            _STORE: version.store,
+            _STORE: _locate(version.store),
         }
         try:
             mlflow.log_input(dataset, context=context, tags=tags)
@@ -153,6 +154,13 @@ def _all_pages(search: Any, **arguments: Any) -> list[Any]:
         token = page.token
         if not token:
             return found
+
+
+def _locate(store: str) -> str:
+    """Give a store's address as it is found from another folder too."""
+    if "://" in store:
+        return store
+    return str(Path(store).expanduser().absolute())
 
 
 def _make_dataset(version: "DataVersion") -> Any:

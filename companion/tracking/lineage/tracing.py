@@ -1,14 +1,18 @@
 """Finding the links of a model's lineage in MLflow, in the journal and in the log."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from companion.errors import NoLogError, RegistryError, SettingError
+from companion.errors import NoLogError, SettingError
 from companion.settings import resolve_store
 from companion.store.sql.rollup_queries import read_rollups
 from companion.tracking.lineage.chain import Lineage, Link
+from companion.tracking.registry.addresses import (
+    find_run,
+    find_served,
+    split_address,
+)
 from companion.tracking.registry.checking import describe_change
 from companion.tracking.registry.entries import Served, find_last
 from companion.tracking.registry.moving import look
@@ -16,7 +20,6 @@ from companion.tracking.registry.registered import RegisteredModel, open_model
 
 __all__ = ["trace_lineage"]
 
-_ADDRESS = re.compile(r"models:/([^/@]+)(?:@([\w-]+)|/(\d+))")
 # Tags of a run and what they are called here; MLflow's own, then those of `run()`.
 _RUN_FACTS = {
     "mlflow.source.git.commit": "commit",
@@ -26,6 +29,7 @@ _RUN_FACTS = {
     "companion.packages_sha256": "packages",
     "companion.python": "Python",
     "companion.platform": "platform",
+    "companion.command": "command",
     "companion.seed": "seed",
     "mlflow.user": "user",
 }
@@ -62,17 +66,17 @@ def trace_lineage(address: str, *, store: str | None = None) -> Lineage:
     StoreError
         If the log cannot be read.
     """
-    found = _ADDRESS.fullmatch(address)
-    if found is None:
+    parts = split_address(address)
+    if parts is None:
         raise SettingError(
             f"{address} is not the address of a registered model. Give "
             "models:/NAME@ALIAS or models:/NAME/VERSION."
         )
-    name, alias, number = found.groups()
+    name, alias, number = parts
     with open_model(name, "`companion lineage`") as model:
-        served = _find_served(model, alias, number)
+        served = find_served(model, alias, number)
         version = model.client.get_model_version(name, served.version)
-        run = _find_run(version, served)
+        run = find_run(version, served)
         links = (
             *_trace_data(run),
             _trace_run(run, version),
@@ -86,35 +90,6 @@ def trace_lineage(address: str, *, store: str | None = None) -> Lineage:
             _trace_predictions(name, served.version, resolve_store(store).url),
         ),
     )
-
-
-def _find_served(model: RegisteredModel, alias: str | None, number: str) -> Served:
-    if alias is None:
-        return model.check_version(str(int(number)))
-    model.check_model()
-    aliases = model.aliases()
-    if alias not in aliases:
-        raise RegistryError(
-            f"The model {model.name!r} has no alias {alias!r}; its aliases are "
-            f"{', '.join(sorted(aliases)) or 'none'}. Give one that it has."
-        )
-    return aliases[alias]
-
-
-def _find_run(version: Any, served: Served) -> Any:
-    """Find the run that made a version; None if it is not known, or gone."""
-    import mlflow
-
-    client = mlflow.MlflowClient()  # of the runs, which may be elsewhere
-    run_id = version.run_id
-    try:
-        if not run_id and served.identity.startswith("m-"):
-            run_id = client.get_logged_model(served.identity).source_run_id
-        return client.get_run(run_id) if run_id else None
-    except mlflow.exceptions.MlflowException as err:
-        if err.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return None
 
 
 def _trace_data(run: Any) -> list[Link]:

@@ -1,6 +1,6 @@
 """What Git knows of the code that runs: its commit, branch and uncommitted changes.
 
-Nothing here fails: a machine without Git, a folder without a repository and a
+`read_git` never fails: a machine without Git, a folder without a repository and a
 repository that Git refuses to read are answers too.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["GitState", "read_git"]
+__all__ = ["GitState", "git_environ", "read_git", "run_git"]
 
 _TIMEOUT_S = 10.0
 _MAX_DIFF_BYTES = 10 * 2**20
@@ -71,7 +71,7 @@ def read_git(folder: Path) -> GitState:
 
 
 def _read(folder: Path) -> GitState:
-    root = Path(_git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
+    root = Path(run_git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
     heads, changed, untracked = _read_status(root)
     commit = heads.get("oid")
     branch = heads.get("head")
@@ -91,7 +91,7 @@ def _read(folder: Path) -> GitState:
 def _read_status(root: Path) -> tuple[dict[str, str], bool, list[str]]:
     heads: dict[str, str] = {}
     changed, untracked = False, []
-    lines = _split(_git(root, "status", "--porcelain=v2", "--branch", "-z"))
+    lines = _split(run_git(root, "status", "--porcelain=v2", "--branch", "-z"))
     for line in lines:
         if line.startswith("# branch."):
             key, _, value = line.removeprefix("# branch.").partition(" ")
@@ -111,7 +111,9 @@ def _split(output: bytes) -> Iterator[str]:
 
 def _read_remote(root: Path) -> str | None:
     try:
-        address = _git(root, "remote", "get-url", "origin").decode("utf-8", "replace")
+        address = run_git(root, "remote", "get-url", "origin").decode(
+            "utf-8", "replace"
+        )
     except subprocess.CalledProcessError:
         return None
     return _USER.sub("", address.strip()) or None
@@ -127,7 +129,7 @@ def _read_diff(root: Path) -> bytes | None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=_environ(),
+        env=git_environ(),
     ) as process:
         assert process.stdout is not None  # noqa: S101 - for the type checker
         diff = process.stdout.read(_MAX_DIFF_BYTES + 1)
@@ -137,13 +139,19 @@ def _read_diff(root: Path) -> bytes | None:
     return diff
 
 
-def _git(folder: Path, *arguments: str) -> bytes:
+def run_git(
+    folder: Path, *arguments: str, timeout_s: float | None = _TIMEOUT_S
+) -> bytes:
+    """Run Git in a folder; return what it prints.
+
+    Raises OSError or subprocess.SubprocessError if that does not work.
+    """
     return subprocess.run(
         _command(folder, *arguments),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        env=_environ(),
-        timeout=_TIMEOUT_S,
+        env=git_environ(),
+        timeout=timeout_s,
         check=True,
     ).stdout
 
@@ -152,7 +160,8 @@ def _command(folder: Path, *arguments: str) -> list[str]:
     return ["git", "-C", str(folder), *arguments]
 
 
-def _environ() -> dict[str, str]:
+def git_environ() -> dict[str, str]:
+    """Return the environment without what would lead Git to another repository."""
     kept = {key: value for key, value in os.environ.items() if key not in _LEADING}
     # To look must not take the lock that the user's own `git commit` needs.
     return kept | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}

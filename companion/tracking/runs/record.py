@@ -1,15 +1,22 @@
 """What a run records of the code and the environment: as tags and as files."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from companion.tracking.runs.command import Command
 from companion.tracking.runs.environment import Environment
 from companion.tracking.runs.git import GitState
 
-__all__ = ["Record"]
+__all__ = ["NUMBER_TAG", "PROGRAM_TAG", "Record"]
+
+# Tell which runs one program has started, and in which order.
+PROGRAM_TAG = "companion.program"
+NUMBER_TAG = "companion.number"
+
+_MAX_LINE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +31,8 @@ class Record:
         State of the code.
     environment : Environment
         What the program runs in.
+    command : Command
+        How the program was started.
     seed : int or None
         What the generators of random numbers were seeded with.
     """
@@ -31,6 +40,7 @@ class Record:
     started_at: datetime
     git: GitState
     environment: Environment
+    command: Command
     seed: int | None
 
     def tags(self) -> dict[str, str]:
@@ -48,6 +58,9 @@ class Record:
             "companion.packages_sha256": environment.packages_sha256,
             "companion.python": environment.python,
             "companion.platform": environment.platform,
+            "companion.command": self.command.line[:_MAX_LINE],
+            PROGRAM_TAG: self.command.program,
+            NUMBER_TAG: str(self.command.number),
             "companion.seed": "not set" if self.seed is None else str(self.seed),
         }
         return {name: value for name, value in known.items() if value}
@@ -74,6 +87,7 @@ class Record:
                 "lock_file": environment.lock_file and environment.lock_file.name,
                 "lock_sha256": environment.lock_sha256,
             },
+            "command": asdict(self.command),
             "seed": self.seed,
         }
 

@@ -6,6 +6,7 @@ searching), its metrics (duration, memory) and its artifacts below `companion/`.
 Introduced in module 2.
 """
 
+import os
 import random
 import sys
 import tempfile
@@ -20,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from companion.errors import CompanionError, SettingError, TrackingError
 from companion.system.mlflow import reach_mlflow
-from companion.system.tracking_stores import describe_failure
+from companion.system.tracking_stores import describe_failure, public_uri
+from companion.tracking.runs.command import PLACE_VARIABLE, read_command
 from companion.tracking.runs.environment import read_environment
 from companion.tracking.runs.git import GitState, read_git
 from companion.tracking.runs.memory import PeakMemory
-from companion.tracking.runs.record import Record
+from companion.tracking.runs.record import NUMBER_TAG, PROGRAM_TAG, Record
 
 if TYPE_CHECKING:
     from mlflow import ActiveRun
@@ -65,7 +67,9 @@ def run(
     address, whether that is a server or an SQLite file.
 
     Tags name Git's commit, branch and state, the hashes of the lock file and of the
-    installed packages, Python, platform and seed. The artifacts in
+    installed packages, Python, platform, seed, and the command that started the
+    program, for `companion reproduce`: a secret belongs in the environment, which is
+    not kept, not among the arguments. The artifacts in
     `companion/session-1` hold the same as JSON, the list of packages, and the changes
     that were not committed; files that Git does not track are named, not kept. The
     metrics `companion.duration_s` and `companion.peak_memory_mib` follow at the end. A
@@ -124,10 +128,12 @@ def run(
         started_at=datetime.now(UTC),
         git=git,
         environment=read_environment(place, root=git.root, lock_file=lock_file),
+        command=read_command(git.root),
         seed=seed,
     )
     started = time.monotonic()
     with _reach("started") as mlflow:
+        _check_place(mlflow)
         outer = mlflow.active_run()
         _start(mlflow, name, experiment, outer, options)
         active: ActiveRun = mlflow.active_run()
@@ -224,6 +230,18 @@ def _reach(done: str) -> Iterator[ModuleType]:
             ) from err
 
 
+def _check_place(mlflow: ModuleType) -> None:
+    """Keep a program that `companion reproduce` runs out of the user's own store."""
+    place = os.environ.get(PLACE_VARIABLE)
+    for uri in (mlflow.get_tracking_uri(), mlflow.get_registry_uri()):
+        if place and uri != place:
+            raise SettingError(
+                f"The program sets MLflow's address itself, {public_uri(uri)}, so "
+                "`companion reproduce` cannot keep what it logs apart. Leave the "
+                "address to MLFLOW_TRACKING_URI and MLFLOW_REGISTRY_URI."
+            )
+
+
 def _start(
     mlflow: ModuleType,
     name: str | None,
@@ -279,6 +297,7 @@ class _Session:
         tags = record.tags()
         if self.number > 1:
             differs = {one for one in tags if tags[one] != known.get(one)}
+            differs -= {PROGRAM_TAG, NUMBER_TAG}
             differs |= {one for one in _COMPARED if one in known and one not in tags}
             differs |= set(filter(None, known.get(_DIFFER, "").split(", ")))
             tags = {_DIFFER: ", ".join(sorted(differs))} if differs else {}
