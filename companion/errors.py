@@ -13,7 +13,7 @@
     ├── ModelError            a model folder is missing, broken or cannot be served
     ├── ModelFailedError      a model failed while it answered
     ├── RegistryError         a registered model has no such version, or must keep it
-    ├── ConflictError         an alias is not where it was expected to point
+    ├── ConflictError         an alias is not moved, for a condition does not hold
     ├── TrackingError         MLflow's tracking store or registry cannot be used
     ├── ReproduceError        a run cannot be run again
     ├── WeightsError          a language model's weights are missing or unusable
@@ -151,7 +151,7 @@ class RegistryError(CompanionError, LookupError):
 
 
 class ConflictError(CompanionError, RuntimeError):
-    """An alias was moved by somebody else, or does not point to what was expected."""
+    """An alias is not moved: somebody else moved it, or a condition does not hold."""
 
 
 class TrackingError(CompanionError, RuntimeError):

@@ -18,6 +18,12 @@ __all__ = ["command"]
 @click.option(
     "--reason", required=True, metavar="TEXT", help="Why; kept in the journal."
 )
+@click.option(
+    "--require-gate",
+    is_flag=True,
+    help="Do it only if VERSION has passed companion gate against the version that the "
+    "alias points to now.",
+)
 def command(
     *,
     name: str,
@@ -27,6 +33,7 @@ def command(
     take_in: bool,
     actor: str | None,
     reason: str,
+    require_gate: bool,
 ) -> None:
     """Point an alias of the registered model NAME to VERSION.
 
@@ -45,6 +52,7 @@ def command(
         alias=alias,
         expect=expect,
         take_in=take_in,
+        require_gate=require_gate,
         actor=actor,
     )
     click.echo(describe_move(name, entry))

@@ -60,6 +60,69 @@ def test_a_promotion_and_a_rollback_are_told_and_listed(model, run):
     assert lines[4:] == ["", "champion points to version 1."]
 
 
+@pytest.mark.parametrize(
+    ("verdict", "why"),
+    [
+        ({}, "has been through no gate"),
+        (
+            {"companion.gate": "fail", "companion.gate.against": "terrace, version 1"},
+            "did not pass its last gate (outcome: fail, against terrace, version 1)",
+        ),
+        (
+            {"companion.gate": "pass", "companion.gate.against": "terrace, version 3"},
+            "against terrace, version 3, not against terrace, version 1",
+        ),
+    ],
+)
+def test_a_version_without_the_verdict_that_is_required_stays_where_it_is(
+    model, run, verdict, why
+):
+    client = mlflow.MlflowClient()
+    run("promote", model, "1", "--reason", "the first")
+    for tag, value in verdict.items():
+        client.set_model_version_tag(model, "2", tag, value)
+
+    code, out, err = run("promote", model, "2", "--reason", "new", "--require-gate")
+
+    assert (code, out) == (1, "")
+    assert why in err
+    assert "companion gate models:/terrace/2 --against models:/terrace@champion" in err
+    assert client.get_registered_model(model).aliases == {"champion": 1}
+    assert run("promote", model, "2", "--reason", "new")[0] == 0
+
+
+def test_a_passed_gate_opens_the_way_once(model, run):
+    """After a promotion its verdict is one on a champion of the past."""
+    client = mlflow.MlflowClient()
+    for version, against in (("1", "3 EUR rule"), ("2", "terrace, version 1")):
+        client.set_model_version_tag(model, version, "companion.gate", "pass")
+        client.set_model_version_tag(model, version, "companion.gate.against", against)
+    client.set_model_version_tag(model, "3", "companion.gate", "pass")
+    client.set_model_version_tag(
+        model, "3", "companion.gate.against", "terrace, version 1"
+    )
+    required = ("--reason", "new", "--require-gate")
+
+    codes = [
+        run("promote", model, version, *required)[0] for version in ("1", "2", "2", "3")
+    ]
+
+    assert codes == [0, 0, 0, 1]
+    assert client.get_registered_model(model).aliases == {"champion": 2}
+
+
+def test_a_change_past_the_journal_does_not_lead_around_the_gate(model, run):
+    run("promote", model, "1", "--reason", "the first")
+    mlflow.MlflowClient().set_registered_model_alias(model, "champion", "2")
+
+    code, _, err = run(
+        *("promote", model, "2", "--reason", "new", "--take-in", "--require-gate")
+    )
+
+    assert code == 1
+    assert "it has been through no gate" in err
+
+
 def test_a_long_reason_is_there_to_its_last_word_in_a_narrow_terminal(
     model, run, monkeypatch
 ):

@@ -1,11 +1,12 @@
 """Whether a registered model is as it should be before something is changed."""
 
 from companion.errors import ConflictError, RegistryError
+from companion.tracking.gates.records import TAG
 from companion.tracking.registry.entries import Served, find_last, find_previous
 from companion.tracking.registry.moving import State
 from companion.tracking.registry.registered import RegisteredModel
 
-__all__ = ["check_expected", "check_previous", "describe_change"]
+__all__ = ["check_expected", "check_gate", "check_previous", "describe_change"]
 
 
 def describe_change(model: RegisteredModel, alias: str, state: State) -> str:
@@ -43,6 +44,35 @@ def check_expected(
         f"Nothing was changed: {alias!r} of the model {model.name!r} points to "
         f"{_name(current)}{by}; expected was {expected}. Look at `companion history "
         f"{model.name}`, then run the command again with what you expect now."
+    )
+
+
+def check_gate(
+    model: RegisteredModel, alias: str, served: Served, current: Served | None
+) -> None:
+    """Raise ConflictError unless a version has passed a gate against the current one.
+
+    Where an alias points to nothing yet, any gate that it has passed will do.
+    """
+    if served == current:
+        return
+    tags = model.client.get_model_version(model.name, served.version).tags
+    outcome, against = tags.get(TAG), tags.get(f"{TAG}.against")
+    champion = f"{model.name}, version {current.version}" if current else against
+    if outcome == "pass" and against == champion:
+        return
+    if outcome is None:
+        why = "has been through no gate"
+    elif outcome != "pass":
+        why = f"did not pass its last gate (outcome: {outcome}, against {against})"
+    else:
+        why = f"passed its last gate against {against}, not against {champion}"
+    against_option = f"models:/{model.name}@{alias}" if current else "MODEL"
+    raise ConflictError(
+        f"{alias!r} of the model {model.name!r} is not moved to version "
+        f"{served.version}: it {why}. Run `companion gate "
+        f"models:/{model.name}/{served.version} --against {against_option} --data "
+        "FILE`, or promote it without --require-gate (in Python `require_gate`)."
     )
 
 

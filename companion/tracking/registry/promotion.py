@@ -9,6 +9,7 @@ from companion.tracking.registry.arguments import (
 )
 from companion.tracking.registry.checking import (
     check_expected,
+    check_gate,
     check_previous,
     describe_change,
 )
@@ -27,6 +28,7 @@ def promote(
     alias: str = "champion",
     expect: str | int | None = None,
     take_in: bool = False,
+    require_gate: bool = False,
     actor: str | None = None,
 ) -> JournalEntry:
     """Point an alias of a registered model to a version, and keep why in its journal.
@@ -49,6 +51,9 @@ def promote(
     take_in : bool, default=False
         Whether a change that was made past the journal is written into it first.
         Without it, such a change is an error.
+    require_gate : bool, default=False
+        Whether the version must have passed `companion gate` against the version that
+        the alias points to now; if it points to nothing yet, against any model.
     actor : str, optional
         Who does it; by default ``COMPANION_ACTOR``, without that the user that MLflow
         logs in with, or the user of this machine. It is taken on trust.
@@ -62,7 +67,8 @@ def promote(
     ------
     ConflictError
         If another program moved the alias at the same moment, if it does not point to
-        `expect`, or if it was changed past the journal.
+        `expect`, if it was changed past the journal, or if a gate that is required was
+        not passed.
     RegistryError
         If there is no such model or version.
     TrackingError
@@ -78,13 +84,16 @@ def promote(
         found = model.check_version(target)
         taken = _take_in(model, alias, signed) if take_in else None
         if taken and taken.new == found:
+            if require_gate:
+                check_gate(model, alias, found, taken.old)
             return taken
 
         def decide(state: State) -> JournalEntry:
             check_expected(model, alias, state, expected)
-            return signed.draft(
-                state, "promote", alias, state.aliases.get(alias), found
-            )
+            current = state.aliases.get(alias)
+            if require_gate:
+                check_gate(model, alias, found, current)
+            return signed.draft(state, "promote", alias, current, found)
 
         return carry(model, alias, decide)
 
