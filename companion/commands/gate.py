@@ -119,7 +119,7 @@ def command(
     click.echo(json.dumps(evidence, indent=2) if as_json else _format(verdict))
     click.echo(f"\nPage: {page}", err=as_json)
     if _registered_name(challenger) and not no_record:
-        _record(verdict, html, facts, own_place, as_json=as_json)
+        _record(verdict, html, facts, own_place, data, as_json=as_json)
     return _EXIT_CODES[verdict.outcome]
 
 
@@ -203,11 +203,14 @@ def _record(
     html: str,
     facts: dict[str, str],
     place: "ModelPlace",
+    data: Path,
     *,
     as_json: bool,
 ) -> None:
     from companion.tracking.gates.records import record_verdict
 
     name, version = place.name or "", place.version or ""
-    run_id = record_verdict(verdict, page=html, facts=facts, name=name, version=version)
+    run_id = record_verdict(
+        verdict, page=html, facts=facts, name=name, version=version, data=data
+    )
     click.echo(f"Recorded on version {version} of {name}, run {run_id}.", err=as_json)

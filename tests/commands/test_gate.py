@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from companion.cli import main
 from companion.tracking import save_model_folder
+from companion.tracking.data import DataStore, find_uses
 
 RULES = """
 target = "wet"
@@ -178,6 +179,12 @@ def test_the_champion_of_the_registry_is_found_and_the_verdict_kept(place, capsy
     assert run.data.tags["companion.gate.champion_address"] == "models:/rain@champion"
     assert f"Recorded on version 2 of rain, run {run.info.run_id}." in out
     assert "companion.gate" not in client.get_model_version("rain", champion).tags
+    version, _ = DataStore("store").add("rows.csv", name="recent")
+    (use,) = find_uses(version)
+    assert (use.run_id, use.context) == (run.info.run_id, "gate")
+    (used,) = run.inputs.dataset_inputs
+    assert used.dataset.name == "rows.csv"
+    assert json.loads(used.dataset.profile)["num_rows"] == version.fingerprint.n_rows
 
 
 @pytest.mark.usefixtures("mlflow_file")

@@ -15,9 +15,10 @@ from companion.system.tracking_stores import describe_failure
 from companion.tracking.data.stores import DataStore
 
 if TYPE_CHECKING:
+    from companion.tracking.data.fingerprints import Fingerprint
     from companion.tracking.data.versions import DataVersion
 
-__all__ = ["DatasetUse", "find_uses", "log_dataset"]
+__all__ = ["DatasetUse", "find_uses", "log_dataset", "log_file"]
 
 # MLflow keeps no longer digest; the tag has the whole fingerprint.
 _DIGEST_CHARACTERS = 36
@@ -85,6 +86,28 @@ def log_dataset(version: "DataVersion", *, context: str = "training") -> Any:
                 f"{version.address} cannot be logged: {describe_failure(err)}"
             ) from err
     return dataset
+
+
+def log_file(
+    client: Any, run_id: str, path: Path, found: "Fingerprint", *, context: str
+) -> None:
+    """Log a file that is in no store as an input of a run.
+
+    `client` is MLflow's, `found` the file's fingerprint. `find_uses` finds the run by
+    any version with the same content.
+    """
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    dataset = Dataset(
+        name=path.name,
+        digest=found.sha256[:_DIGEST_CHARACTERS],
+        source_type="local",
+        source=json.dumps({"uri": str(path.absolute())}),
+        schema=_describe_schema(found),
+        profile=json.dumps(_describe_size(found)),
+    )
+    tags = [InputTag("mlflow.data.context", context), InputTag(_SHA256, found.sha256)]
+    client.log_inputs(run_id, datasets=[DatasetInput(dataset, tags)])
 
 
 def find_uses(version: "DataVersion") -> tuple[DatasetUse, ...]:
@@ -171,18 +194,14 @@ def _make_dataset(version: "DataVersion") -> Any:
 
         @property
         def profile(self) -> dict[str, int]:
-            return {
-                "num_rows": version.fingerprint.n_rows,
-                "num_elements": version.fingerprint.n_rows
-                * len(version.fingerprint.columns),
-            }
+            return _describe_size(version.fingerprint)
 
         def to_dict(self) -> dict[str, str]:
             kept: dict[str, str] = super().to_dict()
             return {
                 **kept,
                 "profile": json.dumps(self.profile),
-                "schema": json.dumps({"mlflow_colspec": _describe_columns(version)}),
+                "schema": _describe_schema(version.fingerprint),
             }
 
     return _Dataset(
@@ -192,12 +211,19 @@ def _make_dataset(version: "DataVersion") -> Any:
     )
 
 
-def _describe_columns(version: "DataVersion") -> list[dict[str, Any]]:
+def _describe_size(found: "Fingerprint") -> dict[str, int]:
+    return {
+        "num_rows": found.n_rows,
+        "num_elements": found.n_rows * len(found.columns),
+    }
+
+
+def _describe_schema(found: "Fingerprint") -> str:
     """List names and types as MLflow's pages take them."""
-    return [
-        {"name": one.name, "type": one.kind, "required": False}
-        for one in version.fingerprint.columns
+    columns = [
+        {"name": one.name, "type": one.kind, "required": False} for one in found.columns
     ]
+    return json.dumps({"mlflow_colspec": columns})
 
 
 def _make_source(version: "DataVersion") -> Any:

@@ -7,12 +7,15 @@ model version name its latest.
 
 import contextlib
 import sys
+from pathlib import Path
 from typing import Any
 
 from companion import __version__
-from companion.errors import TrackingError
+from companion.errors import DataError, TrackingError
 from companion.system.mlflow import reach_mlflow
 from companion.system.tracking_stores import describe_failure
+from companion.tracking.data.fingerprints import Fingerprint, fingerprint
+from companion.tracking.data.usage import log_file
 from companion.tracking.gates.verdict import Verdict
 
 __all__ = ["EXPERIMENT", "TAG", "record_verdict"]
@@ -23,7 +26,13 @@ TAG = "companion.gate"
 
 
 def record_verdict(
-    verdict: Verdict, *, page: str, facts: dict[str, str], name: str, version: str
+    verdict: Verdict,
+    *,
+    page: str,
+    facts: dict[str, str],
+    name: str,
+    version: str,
+    data: Path | None = None,
 ) -> str:
     """Record a verdict on a version of the registry; return the id of its run.
 
@@ -37,6 +46,8 @@ def record_verdict(
         Where the data and the rules came from; they become tags of the run.
     name, version : str
         The challenger's version in the registry that MLflow's variables name.
+    data : Path, optional
+        The file of rows, which becomes an input of the run, by its fingerprint.
 
     Returns
     -------
@@ -47,11 +58,14 @@ def record_verdict(
     TrackingError
         If the registry cannot be reached, or does not take it.
     """
+    found = _fingerprint(data)
     with reach_mlflow("Recording a gate") as mlflow:
         client = mlflow.MlflowClient()
         try:
             place = _find_experiment(mlflow, client, EXPERIMENT.format(name=name))
             run_id = _log(client, place, verdict, page=page, facts=facts)
+            if data is not None and found is not None:
+                log_file(client, run_id, data, found, context="gate")
             for tag, value in (
                 (f"{TAG}.run", run_id),
                 (f"{TAG}.against", verdict.champion.title),
@@ -64,6 +78,17 @@ def record_verdict(
                 f"{describe_failure(err)}"
             ) from err
     return run_id
+
+
+def _fingerprint(data: Path | None) -> Fingerprint | None:
+    """Take the fingerprint of a file; None if it has none.
+
+    Columns of mixed types have none, which a gate can do without.
+    """
+    try:
+        return None if data is None else fingerprint(data)
+    except DataError:
+        return None
 
 
 def _log(
