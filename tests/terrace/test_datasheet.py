@@ -37,6 +37,16 @@ def test_each_file_is_the_one_that_the_datasheet_describes(name):
     assert f"`{hashlib.sha256(content).hexdigest()}`" in SHEET
 
 
+def test_each_wheel_is_the_one_that_the_datasheet_lists_and_no_other_is_there():
+    there = {
+        (one.name, hashlib.sha256(one.read_bytes()).hexdigest())
+        for one in (DATA / "wheels").iterdir()
+    }
+
+    rows = re.findall(r"^\| `(\S+\.whl)` \|.*\| `(\w{64})` \|$", SHEET, re.MULTILINE)
+    assert set(rows) == there
+
+
 @pytest.mark.parametrize("year", YEARS)
 def test_counts_of_each_year_are_those_of_the_file(weather, year):
     days = weather.loc[str(year)]
