@@ -22,6 +22,7 @@ MODULES: Mapping[str, str] = {
     "3": "module1.llms",
     "4": "module1.prompts",
     "5": "module1.observability",
+    "6": "module2.environments",
     "9": "module2.versions",
     "lab1": "module1.lab1",
     "lab1b": "module1.lab1_llm",
