@@ -66,7 +66,7 @@ def _list(*, name: str | None, data_store: str, as_json: bool) -> None:
     """List the versions of the data set NAME, or of all.
 
     With MLFLOW_TRACKING_URI set, also the runs that used each, and the registered
-    models that these made.
+    models that these made, with the aliases that point to them.
     """
     versions = _open(data_store).versions(name)
     uses = {one.address: _find_uses(one) for one in versions}
@@ -120,7 +120,7 @@ def _show(*, version: str, data_store: str, as_json: bool) -> None:
     )
     if uses:
         used = [
-            (one.run_id, one.run_name, one.context, ", ".join(one.models))
+            (one.run_id, one.run_name, one.context, ", ".join(_name_models(one)))
             for one in uses
         ]
         header = ("RUN", "RUN NAME", "CONTEXT", "MODELS")
@@ -285,6 +285,13 @@ def _describe_size(version: "DataVersion") -> str:
     )
 
 
+def _name_models(use: "DatasetUse") -> list[str]:
+    return [
+        f"{model} ({', '.join(use.aliases[model])})" if model in use.aliases else model
+        for model in use.models
+    ]
+
+
 def _cells(version: "DataVersion", uses: "tuple[DatasetUse, ...]") -> list[str]:
     return [
         version.address,
@@ -293,7 +300,7 @@ def _cells(version: "DataVersion", uses: "tuple[DatasetUse, ...]") -> list[str]:
         f"{len(version.fingerprint.columns):,}",
         f"{version.size:,}",
         f"{len(uses):,}",
-        ", ".join(sorted({model for use in uses for model in use.models})),
+        ", ".join(sorted({model for use in uses for model in _name_models(use)})),
         version.note,
     ]
 

@@ -156,6 +156,8 @@ def test_runs_and_models_that_used_a_version_are_listed(
     client.create_model_version(
         name, f"runs:/{started.info.run_id}/model", run_id=started.info.run_id
     )
+    client.set_registered_model_alias(name, "champion", "1")
+    client.set_registered_model_alias(name, "alki", "1")
 
     kept = client.get_run(started.info.run_id).inputs.dataset_inputs[0]
     assert kept.dataset.digest == version.fingerprint.sha256[:36] == dataset.digest
@@ -170,7 +172,7 @@ def test_runs_and_models_that_used_a_version_are_listed(
     capsys.readouterr()  # MLflow prints where the run is
     lines = run("list")[1].splitlines()
     assert lines[0].split()[5:7] == ["RUNS", "MODELS"]
-    assert f"{name}/1" in lines[1]
+    assert f"{name}/1 (alki, champion)" in lines[1]
     assert name not in lines[2]
     used = json.loads(run("show", "weather@604e", "--json")[1])["used_by"]
     assert {
@@ -178,8 +180,11 @@ def test_runs_and_models_that_used_a_version_are_listed(
         "run_name": "first",
         "context": "training",
         "models": [f"{name}/1"],
+        "aliases": {f"{name}/1": ["alki", "champion"]},
     } in used
-    assert f"{started.info.run_id}  first" in run("show", "weather@604e")[1]
+    shown = run("show", "weather@604e")[1]
+    assert f"{started.info.run_id}  first" in shown
+    assert f"training  {name}/1 (alki, champion)" in shown
 
 
 @pytest.mark.usefixtures("both")

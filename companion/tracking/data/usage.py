@@ -5,7 +5,7 @@ MLflow's pages show such a version beside the run, and its API finds runs by it.
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +39,15 @@ class DatasetUse:
         What the data were for, such as "training".
     models : tuple of str
         Registered models that the run made, as `NAME/VERSION`.
+    aliases : dict of str to tuple of str
+        Which aliases point to one of these models now; those without one are not in it.
     """
 
     run_id: str
     run_name: str
     context: str
     models: tuple[str, ...]
+    aliases: dict[str, tuple[str, ...]]
 
 
 def log_dataset(version: "DataVersion", *, context: str = "training") -> Any:
@@ -142,11 +145,28 @@ def find_uses(version: "DataVersion") -> tuple[DatasetUse, ...]:
                 experiment_ids=experiments,
                 filter_string=f"dataset.digest = '{digest}'",
             )
-            return tuple(_read_use(client, run, digest) for run in runs)
+            uses = [_read_use(client, run, digest) for run in runs]
+            aliases = _read_aliases(client, {one for use in uses for one in use.models})
         except mlflow.exceptions.MlflowException as err:
             raise TrackingError(
                 f"the runs cannot be searched: {describe_failure(err)}"
             ) from err
+    return tuple(
+        replace(
+            use, aliases={one: aliases[one] for one in use.models if one in aliases}
+        )
+        for use in uses
+    )
+
+
+def _read_aliases(client: Any, models: set[str]) -> dict[str, tuple[str, ...]]:
+    """Find the aliases of those models that have any."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in {one.rpartition("/")[0] for one in models}:
+        for alias, version in sorted(client.get_registered_model(name).aliases.items()):
+            model = f"{name}/{version}"
+            found[model] = (*found.get(model, ()), alias)
+    return found
 
 
 def _read_use(client: Any, run: Any, digest: str) -> DatasetUse:
@@ -165,6 +185,7 @@ def _read_use(client: Any, run: Any, digest: str) -> DatasetUse:
         run_name=run.info.run_name or "",
         context=context,
         models=tuple(sorted(f"{one.name}/{one.version}" for one in models)),
+        aliases={},
     )
 
 
