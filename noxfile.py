@@ -147,6 +147,13 @@ def linkcheck(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def screenshots(session: nox.Session) -> None:
+    """Take the pictures of MLflow's pages anew; `-- FOLDER` puts them elsewhere."""
+    install_lock(session)
+    session.run("python", "book/_screenshots/take.py", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure import time and requests per second, each beside its peer."""
     install_lock(session)

@@ -36,7 +36,7 @@ _OF_THE_PROJECT = (
 )
 # No cell reads these files of `book/`.
 _PAGES = {".bib", ".md"}
-_UNREAD = {"__pycache__", "_drawings", "_offline", "_static"}
+_UNREAD = {"__pycache__", "_drawings", "_offline", "_screenshots", "_static"}
 # Some versions of each of about ten chapters, for those who go back to one.
 _MOST = 80
 
