@@ -8,6 +8,7 @@ from typing import Any
 
 from companion.contract.profile import MISSING
 from companion.tracking.cards.facts import ModelFacts
+from companion.tracking.runs.record import MEASURED
 
 __all__ = ["make_blocks"]
 
@@ -18,6 +19,7 @@ _RUN_TAGS = {
     "mlflow.note.content": "Description of the run",
     "mlflow.user": "Made by",
     "mlflow.source.name": "Program",
+    "companion.command": "Command",
     "mlflow.source.git.commit": "Git commit",
     "mlflow.source.git.repoURL": "Repository",
     "companion.git_state": "State of the code",
@@ -27,6 +29,12 @@ _RUN_TAGS = {
     "companion.packages_sha256": "Installed packages, SHA-256",
     "companion.seed": "Seed",
 }
+
+# Metrics of a run itself, with their units.
+_MEASURED = (
+    ("companion.duration_s", "Duration", "s"),
+    ("companion.peak_memory_mib", "Peak memory", "MiB"),
+)
 
 
 def make_blocks(facts: ModelFacts) -> dict[str, str]:
@@ -72,6 +80,11 @@ def _details(facts: ModelFacts) -> str:
     rows += [("Run", f"{run.info.run_name} ({run.info.run_id})")]
     rows += [("Started (UTC)", _time(run.info.start_time))]
     rows += [(title, tags.get(name)) for name, title in _RUN_TAGS.items()]
+    rows += [
+        (title, f"{run.data.metrics[name]:,.1f} {unit}")
+        for name, title, unit in _MEASURED
+        if name in run.data.metrics
+    ]
     commit = (
         ""
         if "mlflow.source.git.commit" in tags
@@ -107,14 +120,15 @@ def _data(facts: ModelFacts, inputs: Sequence[Any], *, context: str) -> str:
     if not inputs:
         return _missing(
             f"the run names no data for {context}",
-            f'Log them with `mlflow.log_input(…, context="{context}")`',
+            "Log them with `companion.tracking.data.log_dataset(…, "
+            f'context="{context}")`',
         )
     rows = []
     for one in inputs:
         tags = {tag.key: tag.value for tag in one.tags}
         rows.append(
             (
-                one.dataset.name,
+                tags.get("companion.data.version") or one.dataset.name,
                 tags.get("companion.data.sha256") or one.dataset.digest,
                 tags.get(_CONTEXT, "not said"),
                 _rows(one.dataset.profile),
@@ -158,7 +172,9 @@ def _metrics(facts: ModelFacts) -> str:
     if facts.run is None:
         return _no_run(facts)
     rows = [
-        (name, f"{value:.6g}") for name, value in sorted(facts.run.data.metrics.items())
+        (name, f"{value:.6g}")
+        for name, value in sorted(facts.run.data.metrics.items())
+        if not name.startswith(MEASURED)
     ]
     return _table(("Metric", "Value"), rows) or _missing(
         "the run has no metrics", "Log them with `mlflow.log_metrics`"
@@ -171,9 +187,10 @@ def _gate(facts: ModelFacts) -> str:
     if version is None:
         return ""
     if not facts.gate_run:
+        address = f"models:/{version.name}/{version.version}"
         return _missing(
             "no gate has judged this version",
-            f"Run `companion gate models:/{version.name}/{version.version}`",
+            f"Run `companion gate {address} --data FILE`",
         )
     if gate is None:
         return _missing(

@@ -34,7 +34,8 @@ _RUN_FACTS = {
     "mlflow.user": "user",
 }
 _NO_FINGERPRINT = (
-    "a fingerprint of the whole content; MLflow's own digest does not see all changes."
+    "a fingerprint of the whole content; MLflow's own digest does not see all changes, "
+    "`companion.tracking.data.log_dataset` logs one."
 )
 
 
@@ -96,7 +97,7 @@ def _trace_data(run: Any) -> list[Link]:
     inputs = run.inputs.dataset_inputs if run else []
     if not inputs:
         reason = (
-            "the run logged no data set; `mlflow.log_input` does"
+            "the run logged no data set; `companion.tracking.data.log_dataset` does"
             if run
             else "without the run it is not known"
         )

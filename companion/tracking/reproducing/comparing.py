@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from companion.tracking.runs.record import MEASURED
+
 __all__ = ["Compared", "Deviation", "compare_packages", "compare_runs"]
 
-# Measured anew in each run: time, memory, and MLflow's own watching of the machine.
-_MEASURED = ("companion.*", "system/*")
 _Series = list[tuple[int, float]]
 
 
@@ -63,7 +63,7 @@ def compare_runs(
     `ignore` names metrics and parameters that may differ; `*` stands for any
     characters.
     """
-    patterns = (*_MEASURED, *ignore)
+    patterns = tuple(ignore)
     metrics = [
         _read_metrics(client, run, patterns)
         for client, run in zip(clients, (recorded, again), strict=True)
@@ -104,6 +104,7 @@ def _read_metrics(client: Any, run: Any, patterns: Iterable[str]) -> dict[str, _
             key=lambda point: (point[0], math.isnan(point[1]), point[1]),
         )
         for name in _leave(run.data.metrics, patterns)
+        if not name.startswith(MEASURED)
     }
 
 

@@ -10,11 +10,14 @@ from companion.tracking.runs.command import Command
 from companion.tracking.runs.environment import Environment
 from companion.tracking.runs.git import GitState
 
-__all__ = ["NUMBER_TAG", "PROGRAM_TAG", "Record"]
+__all__ = ["MEASURED", "NUMBER_TAG", "PROGRAM_TAG", "Record"]
 
 # Tell which runs one program has started, and in which order.
 PROGRAM_TAG = "companion.program"
 NUMBER_TAG = "companion.number"
+# Metrics that begin so are of the run itself, such as its duration, not of a model;
+# the second are those that MLflow takes of the machine.
+MEASURED = ("companion.", "system/")
 
 _MAX_LINE = 500
 

@@ -139,7 +139,9 @@ def test_each_link_that_is_missing_is_named_with_its_reason(store):
     alone, *_ = register(names_run=False)
     of_alone = missing_of(trace_lineage(f"models:/{alone}/1"))
 
-    assert of_bare["data"] == "the run logged no data set; `mlflow.log_input` does."
+    assert of_bare["data"] == (
+        "the run logged no data set; `companion.tracking.data.log_dataset` does."
+    )
     assert of_bare["run"] == "the commit of the code. the versions of the packages."
     assert of_bare["alias"] == "no alias points to this version."
     assert of_bare["predictions"].startswith("There is no log at")
