@@ -46,6 +46,7 @@ SLOW = (
     "tracking/reproducing/test_reproduce.py",
     "test_wheel.py",
     "tracking/runs/test_unusable_stores.py",
+    "tracking/test_whole_way.py",
 )
 
 # A conversion to ONNX takes seconds for each new model: tests of the engine ask for it.

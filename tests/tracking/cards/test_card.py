@@ -196,7 +196,7 @@ def test_a_gate_that_is_gone_is_missing():
     model = log_model(new_name())
     address = f"models:/{model.name}/1"
     assert (
-        f"Run `companion gate {address}`."
+        f"Run `companion gate {address} --data FILE`."
         in (make_blocks(read_facts(address))["metrics"])
     )
     model.client.set_model_version_tag(model.name, "1", "companion.gate.run", "a1b2")
