@@ -1,5 +1,6 @@
 """The book's source files: listed, framed, with code that a reader can run."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from cell_checks import (
     visible_cells,
 )
 from frame_checks import frame_complaints, is_chapter, toc_complaints
+from pybtex.database import parse_file
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "book").rglob("*.md"))
@@ -22,6 +24,20 @@ def _name(path: Path) -> str:
 
 def test_every_page_is_in_the_table_of_contents_and_the_other_way_round():
     assert toc_complaints(ROOT) == []
+
+
+def test_the_bibliography_can_be_read_and_holds_what_is_cited_and_nothing_else():
+    """The build would say so, too, minutes later."""
+    entries = set(parse_file(ROOT / "book" / "references.bib").entries)
+
+    cited = {
+        key.strip()
+        for page in PAGES
+        for keys in re.findall(r"\{cite:\w+\}`([^`]+)`", page.read_text("utf-8"))
+        for key in keys.split(",")
+    }
+
+    assert cited == entries
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=_name)
