@@ -23,6 +23,7 @@ MODULES: Mapping[str, str] = {
     "4": "module1.prompts",
     "5": "module1.observability",
     "6": "module2.environments",
+    "7": "module2.mlflow",
     "8": "module2.tracking",
     "9": "module2.versions",
     "lab1": "module1.lab1",
