@@ -44,6 +44,7 @@ SLOW = (
     "store/shipping/test_recount.py",
     "tracking/registry/test_races.py",
     "tracking/reproducing/test_reproduce.py",
+    "test_image.py",
     "test_wheel.py",
     "tracking/runs/test_unusable_stores.py",
     "tracking/test_whole_way.py",
