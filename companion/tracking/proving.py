@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from companion.errors import ModelError
+from companion.system.exceptions import describe_error
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OTHERWISE", "ask", "check_types", "first_line", "prove", "quiet"]
+__all__ = ["OTHERWISE", "ask", "check_types", "prove", "quiet"]
 
 # What is needed to load the folder again; MLflow would otherwise find it out
 # by running the model in a second process.
@@ -40,7 +41,7 @@ def ask(model: Any, method: str, rows: "pd.DataFrame") -> Any:
     except Exception as err:
         raise ModelError(
             f"the model does not answer the first rows of features with {method}: "
-            f"{type(err).__name__}: {first_line(err)} Give the columns that it was "
+            f"{describe_error(err)} Give the columns that it was "
             "trained on, in their order."
         ) from err
     return answer
@@ -54,8 +55,7 @@ def check_types(model: Any, trusted: Sequence[str]) -> list[str]:
         types = skops.io.get_untrusted_types(data=skops.io.dumps(model))
     except Exception as err:
         raise ModelError(
-            f"the model cannot be saved as skops: {type(err).__name__}: "
-            f"{first_line(err)} {OTHERWISE}"
+            f"the model cannot be saved as skops: {describe_error(err)} {OTHERWISE}"
         ) from err
     if own := [name for name in types if name.startswith("__main__.")]:
         raise ModelError(
@@ -93,8 +93,8 @@ def prove(
         answer = np.asarray(mlflow.pyfunc.load_model(str(place)).predict(rows))
     except Exception as err:
         raise ModelError(
-            f"the saved model does not load and answer: {type(err).__name__}: "
-            f"{first_line(err)} {OTHERWISE}"
+            "the saved model does not load and answer: "
+            f"{describe_error(err)} {OTHERWISE}"
         ) from err
     if answer.shape[:1] != (len(rows),):
         raise ModelError(
@@ -123,12 +123,6 @@ def _same(one: Any, other: Any) -> bool:
         return bool(abs(one - other) <= 1e-6 * (1 + abs(other)))
     except TypeError:
         return bool(one == other)
-
-
-def first_line(err: object) -> str:
-    """Return the first line of an error's message, which ends as a sentence."""
-    lines = str(err).strip().splitlines() or ["no message"]
-    return lines[0][:300] if lines[0].endswith(".") else f"{lines[0][:300]}."
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from companion.contract.notes import CompanionNotes
 from companion.contract.ranges import Range
 from companion.contract.signature import read_contract
 from companion.errors import ModelError, RefusedError, SettingError
+from companion.system.exceptions import describe_error
 from companion.system.mlflow import load_mlflow
 from companion.tracking.columns import ColumnType, plain_rows, read_columns
 from companion.tracking.profiling import make_profile
@@ -25,7 +26,6 @@ from companion.tracking.proving import (
     OTHERWISE,
     ask,
     check_types,
-    first_line,
     prove,
     quiet,
 )
@@ -191,7 +191,7 @@ def save_model_folder(
         ) from err
     except mlflow.exceptions.MlflowException as err:
         raise ModelError(
-            f"the model cannot be saved: {first_line(err.message)} {OTHERWISE}"
+            f"the model cannot be saved: {describe_error(err)} {OTHERWISE}"
         ) from err
     return target
 

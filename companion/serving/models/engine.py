@@ -24,8 +24,9 @@ from companion.serving.models.answers import AnswerReader, RowAnswer, is_whole
 from companion.serving.models.folder import ModelFolder
 from companion.serving.models.recording import make_predictions
 from companion.store.records import encode_record
+from companion.system.exceptions import describe_error
 
-__all__ = ["Answer", "EngineUse", "Model", "Params", "describe_error", "prove"]
+__all__ = ["Answer", "EngineUse", "Model", "Params", "prove"]
 
 Params = Mapping[str, Any]
 
@@ -200,13 +201,6 @@ class Model:
         except (Exception, SystemExit):  # noqa: BLE001 - whatever it is, it is broken
             return False
         return True
-
-
-def describe_error(err: BaseException) -> str:
-    """Name an error's class and the first line of its message, which may be empty."""
-    lines = str(err).strip().splitlines()
-    text = f"{type(err).__name__}: {lines[0][:300]}" if lines else type(err).__name__
-    return text if text.endswith(".") else f"{text}."
 
 
 def prove(

@@ -17,10 +17,11 @@ from companion.contract.rows import Checked
 from companion.errors import MissingExtraError, ModelError
 from companion.serving.models.advice import advise
 from companion.serving.models.answers import AnswerReader
-from companion.serving.models.engine import Model, Params, describe_error, prove
+from companion.serving.models.engine import Model, Params, prove
 from companion.serving.models.folder import ModelFolder, SkopsFile, read_model_folder
 from companion.serving.models.inputs import array_type, make_input
 from companion.serving.models.onnx import put_behind_onnx
+from companion.system.exceptions import describe_error
 from companion.system.extras import require_libraries
 
 __all__ = ["Native", "load_model", "load_native"]

@@ -15,8 +15,9 @@ from companion.contract.notes import CompanionNotes
 from companion.contract.rows import Contract
 from companion.contract.signature import read_contract
 from companion.errors import CompanionError, ModelError
+from companion.system.exceptions import describe_error
 from companion.system.mlflow import load_mlflow
-from companion.tracking.proving import first_line, quiet
+from companion.tracking.proving import quiet
 from companion.tracking.selecting import select_columns
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class GateModel:
         except Exception as err:  # anything can come out of a foreign model
             raise ModelError(
                 f"The model {self.title} does not answer the data: "
-                f"{type(err).__name__}: {first_line(err)} Give data that it can use."
+                f"{describe_error(err)} Give data that it can use."
             ) from err
 
     def _read(self, raw: Any, n_rows: int, task: str | None) -> Answers:
@@ -207,8 +208,8 @@ def load_gate_model(
         raise
     except Exception as err:  # anything can come out of loading what others have saved
         raise ModelError(
-            f"The model in {folder} cannot be loaded: {type(err).__name__}: "
-            f"{first_line(err)} Install what its requirements.txt names."
+            f"The model in {folder} cannot be loaded: {describe_error(err)} Install "
+            "what its requirements.txt names."
         ) from err
     if signature is None or not signature.inputs:
         raise ModelError(

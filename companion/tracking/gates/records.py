@@ -16,6 +16,7 @@ from companion.system.mlflow import reach_mlflow
 from companion.system.tracking_stores import describe_failure
 from companion.tracking.data.fingerprints import Fingerprint, fingerprint
 from companion.tracking.data.usage import log_file
+from companion.tracking.experiments import find_experiment
 from companion.tracking.gates.verdict import Verdict
 
 __all__ = ["EXPERIMENT", "TAG", "record_verdict"]
@@ -62,8 +63,10 @@ def record_verdict(
     with reach_mlflow("Recording a gate") as mlflow:
         client = mlflow.MlflowClient()
         try:
-            place = _find_experiment(mlflow, client, EXPERIMENT.format(name=name))
-            run_id = _log(client, place, verdict, page=page, facts=facts)
+            place = find_experiment(client, EXPERIMENT.format(name=name))
+            if place.lifecycle_stage != "active":
+                client.restore_experiment(place.experiment_id)
+            run_id = _log(client, place.experiment_id, verdict, page=page, facts=facts)
             if data is not None and found is not None:
                 log_file(client, run_id, data, found, context="gate")
             for tag, value in (
@@ -135,17 +138,3 @@ def _log(
         with contextlib.redirect_stdout(sys.stderr):
             client.set_terminated(run_id, "FINISHED" if is_done else "FAILED")
     return run_id
-
-
-def _find_experiment(mlflow: Any, client: Any, name: str) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        try:
-            return str(client.create_experiment(name))
-        except mlflow.exceptions.MlflowException as err:
-            if err.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(name)  # another gate was quicker
-    if found.lifecycle_stage != "active":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)

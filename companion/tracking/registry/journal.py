@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from companion.errors import TrackingError
 from companion.store.times import format_time
+from companion.tracking.experiments import find_experiment
 from companion.tracking.registry.entries import JournalEntry
 
 __all__ = ["Journal"]
@@ -54,12 +55,8 @@ class Journal:
         """Make the journal of a model, or find the one that somebody else has made."""
         from mlflow.exceptions import MlflowException
 
-        home = client.get_experiment_by_name(_EXPERIMENT)
-        if home is None:
-            home_id = _make_experiment(client, _EXPERIMENT)
-        else:
-            home_id = home.experiment_id
-        run_id = client.create_run(home_id, run_name=f"journal of {name}").info.run_id
+        home = find_experiment(client, _EXPERIMENT).experiment_id
+        run_id = client.create_run(home, run_name=f"journal of {name}").info.run_id
         client.update_run(run_id, status="FINISHED")
         try:
             client.create_experiment(f"{_EXPERIMENT}/{name}", tags={_RUN_TAG: run_id})
@@ -137,17 +134,6 @@ class Journal:
                 f"{refused or 'it gave no reason'}"
             )
         return kept
-
-
-def _make_experiment(client: Any, name: str) -> str:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return str(client.create_experiment(name))
-    except MlflowException as err:
-        if err.error_code not in _TAKEN:
-            raise
-        return str(client.get_experiment_by_name(name).experiment_id)
 
 
 def _state(params: dict[str, str], key: str) -> Literal["open", "done", "void"]:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from companion.errors import CompanionError, SettingError, TrackingError
 from companion.system.mlflow import reach_mlflow
 from companion.system.tracking_stores import describe_failure, public_uri
+from companion.tracking.experiments import find_experiment
 from companion.tracking.runs.command import PLACE_VARIABLE, read_command
 from companion.tracking.runs.environment import read_environment
 from companion.tracking.runs.git import GitState, read_git
@@ -256,21 +257,14 @@ def _start(
         )
     settled = dict(options)
     if experiment is not None:
-        settled["experiment_id"] = _find_experiment(mlflow, experiment)
+        settled["experiment_id"] = _choose_experiment(mlflow, experiment)
     elif outer is not None:
         settled.setdefault("experiment_id", outer.info.experiment_id)
     mlflow.start_run(run_name=name, **settled)
 
 
-def _find_experiment(mlflow: ModuleType, name: str) -> str:
-    found = mlflow.get_experiment_by_name(name)
-    if found is None:
-        try:
-            return str(mlflow.create_experiment(name))
-        except mlflow.exceptions.MlflowException as err:
-            if err.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        found = mlflow.get_experiment_by_name(name)  # another program was faster
+def _choose_experiment(mlflow: ModuleType, name: str) -> str:
+    found = find_experiment(mlflow.MlflowClient(), name)
     if found.lifecycle_stage != "active":
         raise SettingError(
             f"The experiment {name!r} was deleted. Choose another name, or restore it: "
