@@ -1,25 +1,19 @@
-"""A model card as one HTML page that needs nothing else: no script, no other host."""
-
-from html import escape
+"""A model card as one HTML page that needs nothing else."""
 
 from markdown_it import MarkdownIt
 
 from companion.tracking.cards.text import MARK, without_markers
+from companion.tracking.pages import make_document
 
 __all__ = ["make_page"]
 
 _STYLE = """
-:root { color-scheme: light dark; }
-body { font: 1rem/1.6 system-ui, sans-serif; max-width: 50rem; margin: 0 auto;
-  padding: 1rem; color: light-dark(#1f2328, #e6edf3);
-  background: light-dark(#fff, #0d1117); overflow-wrap: break-word; }
-h1, h2 { border-bottom: 1px solid light-dark(#d0d7de, #30363d); line-height: 1.25; }
+body { max-width: 50rem; line-height: 1.6; }
+h1, h2 { border-bottom: 1px solid var(--line); line-height: 1.25; }
 h2 { margin-top: 2.5rem; }
 a { color: light-dark(#0550ae, #79c0ff); }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; }
-th, td { border: 1px solid light-dark(#d0d7de, #30363d); padding: .25rem .6rem;
-  text-align: left; vertical-align: top; overflow-wrap: anywhere; min-width: 6rem; }
+th, td { border: 1px solid var(--line); padding: .25rem .6rem;
+  overflow-wrap: anywhere; min-width: 6rem; }
 .open { border-left: .3rem solid light-dark(#9a6700, #d29922); padding: .4rem .8rem;
   background: light-dark(#fff8c5, #272115); }
 """
@@ -47,9 +41,4 @@ def make_page(text: str, *, title: str) -> str:
         .replace("<table>", '<div class="wide" tabindex="0"><table>')
         .replace("</table>", "</table></div>")
     )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-    )
+    return make_document(body, title=title, style=_STYLE)

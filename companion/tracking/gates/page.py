@@ -1,4 +1,4 @@
-"""A verdict as one HTML page that needs nothing else: no script, no other host."""
+"""A verdict as one HTML page that needs nothing else."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -11,6 +11,7 @@ from companion.tracking.gates.plots import (
     plot_latency,
 )
 from companion.tracking.gates.verdict import Comparison, Verdict
+from companion.tracking.pages import make_document
 
 __all__ = ["HEADLINES", "render_page"]
 
@@ -67,12 +68,7 @@ def render_page(verdict: Verdict, *, facts: Sequence[tuple[str, str]] = ()) -> s
     body = "\n".join(parts)
     style = resources.files(__package__).joinpath("page.css").read_text("utf-8")
     title = f"Gate: {own.title} against {other.title}"
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    return make_document(f"{body}\n", title=title, style=style)
 
 
 def _failed(verdict: Verdict) -> list[str]:
