@@ -49,13 +49,14 @@ class Record:
     def tags(self) -> dict[str, str]:
         """Return what is to be searched for, under MLflow's names where it has one."""
         git, environment = self.git, self.environment
+        changed = {"clean": "false", "dirty": "true"}.get(git.state)  # else unknown
         known = {
             "mlflow.source.git.commit": git.commit,
             "mlflow.source.git.branch": git.branch,
             "mlflow.source.git.repoURL": git.remote,
-            "mlflow.source.git.dirty": str(git.state == "dirty").lower(),
+            "mlflow.source.git.dirty": changed,
             "companion.git_state": git.state,
-            "companion.git_untracked": str(len(git.untracked)),
+            "companion.git_untracked": git.root and str(len(git.untracked)),
             "companion.lock_file": environment.lock_file and environment.lock_file.name,
             "companion.lock_sha256": environment.lock_sha256,
             "companion.packages_sha256": environment.packages_sha256,

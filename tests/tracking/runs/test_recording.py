@@ -97,7 +97,8 @@ def test_a_run_outside_a_repository_says_so(experiment, tmp_path):
 
     tags = read(active).data.tags
     assert tags["companion.git_state"] == "no repository"
-    assert tags["mlflow.source.git.dirty"] == "false"
+    assert not any(name.startswith("mlflow.source.git") for name in tags)
+    assert "companion.git_untracked" not in tags
     assert "companion.lock_file" not in tags
 
 
