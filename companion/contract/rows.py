@@ -6,7 +6,6 @@ in Lab 1.
 """
 
 import difflib
-import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -17,15 +16,15 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from companion.contract.columns import Column, Row
+from companion.contract.numbers import MANY, NumberRows
 from companion.contract.params import Param
 from companion.contract.refusals import Refusals, quote_name, refuse
 
-__all__ = ["MANY", "UNNAMED", "Checked", "Contract", "Layout", "check_number_of_rows"]
+__all__ = ["UNNAMED", "Checked", "Contract", "Layout", "check_number_of_rows"]
 
 # How the columns reach the model: as a data frame, as a list of values (columns
 # without names), as one array, or as an array for each name.
 Layout = Literal["frame", "list", "array", "arrays"]
-MANY = 20  # rows from which on a column at a time is quicker
 UNNAMED = "input"  # what the one input without a name is called in the log
 
 
@@ -45,6 +44,9 @@ class Checked(NamedTuple):
     array : ndarray of shape (n_rows, n_columns) or None
         The same as `tuples`, where the rows are many and hold nothing but finite
         numbers, true and false; in columns of whole numbers each is exact.
+    text : bytes or None
+        The list of such rows as JSON, as it was sent. Where no rows were made of it,
+        `tuples` is empty, and `rows` has the first one only.
     """
 
     tuples: list[tuple[Any, ...]]
@@ -52,6 +54,12 @@ class Checked(NamedTuple):
     has_names: bool = True
     dropped: frozenset[str] = frozenset()
     array: NDArray[Any] | None = None
+    text: bytes | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.rows) if self.array is None else len(self.array)
 
     def to_array(self, dtype: DTypeLike | None) -> NDArray[Any]:
         """Return the values as a new array of a type; what is missing becomes NaN."""
@@ -90,16 +98,15 @@ class Contract:
         self._known = frozenset(self.names)
         # Without text, times and optional columns, three comparisons a value
         # decide; NaN fails each of them.
-        self._plain = self.has_names and all(
+        is_plain = self.has_names and all(
             column.required and column.is_number for column in self.columns
         )
+        self.numbers = NumberRows(self.columns) if is_plain else None
         self._bounds = tuple(
             (column.types, column.limits.lowest, column.limits.highest)
             for column in self.columns
             if column.is_number
         )
-        if self._plain:
-            self._prepare_array()
         first = self.names[0]
         self._pick: Any = (
             itemgetter(*self.names)
@@ -133,40 +140,18 @@ class Contract:
         for each thing that is wrong.
         """
         check_number_of_rows(rows, max_rows)
-        if self._plain:
-            checked = self._check_quickly(rows)
+        if self.numbers is not None:
+            checked = self._check_quickly(rows, self.numbers)
             if checked is not None:
                 return checked
         return self._check_thoroughly(rows, drop_unknown=drop_unknown)
 
-    def _prepare_array(self) -> None:
-        """Prepare to check many rows as one array."""
-        columns, width = self.columns, len(self.columns)
-        are_whole = [column.kind in ("integer", "long") for column in columns]
-        self._dtype = "int64" if all(are_whole) else "float64"
-        types = {column.types for column in columns}
-        # Which of all values, row by row, must be of which types.
-        self._parts = [(one, slice(None)) for one in types]
-        if len(types) > 1:
-            self._parts = [
-                (column.types, slice(number, None, width))
-                for number, column in enumerate(columns)
-            ]
-        self._lowest, self._highest = [], []
-        for column, is_whole in zip(columns, are_whole, strict=True):
-            low, high = column.limits.lowest, column.limits.highest
-            if self._dtype == "int64":
-                low, high = math.ceil(low), math.floor(high)
-            else:  # beyond this it may not be exact: each value is looked at alone
-                most = 2.0**53 - 1 if is_whole else 2.0**63
-                low, high = max(low, -most), min(high, most)
-            self._lowest.append(low)
-            self._highest.append(high)
-
-    def _check_quickly(self, rows: Sequence[Any]) -> Checked | None:
+    def _check_quickly(
+        self, rows: Sequence[Any], numbers: NumberRows
+    ) -> Checked | None:
         """Check rows of numbers; None if any has to be looked at more closely."""
         if len(rows) >= MANY:
-            return self._check_columns(rows)
+            return self._check_many(rows, numbers)
         known, pick, bounds = self._known, self._pick, self._bounds
         checked = []
         for row in rows:
@@ -179,7 +164,7 @@ class Contract:
             checked.append(values)
         return Checked(checked, rows)  # type: ignore[arg-type]  # all are dicts
 
-    def _check_columns(self, rows: Sequence[Any]) -> Checked | None:
+    def _check_many(self, rows: Sequence[Any], numbers: NumberRows) -> Checked | None:
         """Check many rows of numbers at once, as one array."""
         width = len(self.names)
         try:
@@ -188,18 +173,8 @@ class Contract:
             return None
         if sum(map(len, rows)) > width * len(rows):  # there are other columns
             return None
-        values = list(chain.from_iterable(tuples))
-        if not all(
-            types.issuperset(set(map(type, values[part])))
-            for types, part in self._parts
-        ):
-            return None
-        try:
-            array = np.fromiter(values, self._dtype, len(values)).reshape(-1, width)
-        except OverflowError:
-            return None
-        # NaN fails both comparisons.
-        if not ((self._lowest <= array).all() and (array <= self._highest).all()):
+        array = numbers.check(list(chain.from_iterable(tuples)))
+        if array is None:
             return None
         return Checked(tuples, rows, array=array)  # type: ignore[arg-type]  # all are dicts
 

@@ -11,9 +11,10 @@ import orjson
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from companion.contract.numbers import MANY
 from companion.contract.refusals import quote_name
-from companion.contract.rows import MANY
 from companion.errors import ProblemError
+from companion.serving.http.many_rows import count_byte
 from companion.serving.http.responses import JSON_TYPE
 
 __all__ = [
@@ -95,15 +96,10 @@ def read_json(content: bytes) -> object:
         return _read_slowly(content)
     # Each member has one colon outside of texts: where there are no more colons than
     # members, none was given twice.
-    count = content.count if len(content) < _LONG else partial(_count, content)
+    count = content.count if len(content) < _LONG else partial(count_byte, content)
     n_objects = count(b"{")
     is_whole = count(b":") == _count_members(body, n_objects)
     return body if is_whole else _read_slowly(content)
-
-
-def _count(content: bytes, character: bytes) -> int:
-    """Count a character that is frequent in a long text, quicker than `bytes.count`."""
-    return int(np.count_nonzero(np.frombuffer(content, np.uint8) == character[0]))
 
 
 def find_rows(content: bytes, body: object, rows: Sequence[object]) -> bytes | None:

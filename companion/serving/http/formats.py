@@ -16,12 +16,18 @@ from companion.contract.rows import Contract
 
 __all__ = [
     "INVOCATION_FORMATS",
+    "LISTS_OF_INVOCATION",
+    "LISTS_OF_PREDICTION",
+    "AnyContract",
     "GivenRows",
     "rows_of_invocation",
     "rows_of_prediction",
 ]
 
 INVOCATION_FORMATS = ("dataframe_records", "dataframe_split", "inputs", "instances")
+# Which members may hold a list of rows that are objects.
+LISTS_OF_PREDICTION = ("rows",)
+LISTS_OF_INVOCATION = ("dataframe_records", "inputs", "instances")
 # A body with one of these is the one row of a chat, completion or embedding model.
 _LLM_MEMBERS = ("messages", "prompt", "input")
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from companion.contract.numbers import MANY
 from companion.contract.refusals import Refusals
-from companion.contract.rows import MANY
 from companion.errors import ModelError
 
 __all__ = [

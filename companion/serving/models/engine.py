@@ -133,9 +133,9 @@ class Model:
         except CompanionError:
             raise
         except (Exception, SystemExit) as err:  # noqa: BLE001 - any class counts
-            self._blame(err, len(checked.rows))
+            self._blame(err, checked.n_rows)
         try:
-            rows = self.reader.read(raw, len(checked.rows))
+            rows = self.reader.read(raw, checked.n_rows)
         except ModelError as err:
             raise ModelFailedError(f"The model failed: {err}.") from err
         contract = self.folder.contract

@@ -54,7 +54,7 @@ def make_input(
     frame = make_frame(columns, checked.columns())
     if layout == "list":
         frame.columns = pd.RangeIndex(len(columns))
-    elif omit_absent:
+    elif omit_absent and checked.array is None:  # an array has every column
         given = set().union(*checked.rows)
         frame = frame[
             [one for one, c in zip(frame, columns, strict=True) if c.name in given]

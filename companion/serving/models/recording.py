@@ -18,14 +18,11 @@ def record_predictions(
     folder: ModelFolder,
     checked: Checked,
     answers: Sequence[RowAnswer],
-    *,
-    text: bytes | None = None,
     **shared: Any,
 ) -> Sequence[Prediction | PredictionBatch]:
     """Make what the log keeps of a request: its records, or one for many plain rows.
 
-    `text` is the list of the rows as JSON, where they were sent so. The other arguments
-    and the errors are those of `make_predictions`.
+    The arguments and the errors are those of `make_predictions`.
     """
     columns = None if checked.array is None else _columns_of(answers)
     if columns is None:
@@ -36,7 +33,7 @@ def record_predictions(
         return [
             PredictionBatch(
                 first=make_predictions(folder, one, [answer], **shared)[0],
-                inputs=checked.rows if text is None else text,
+                inputs=checked.rows if checked.text is None else checked.text,
                 columns=columns,
             )
         ]

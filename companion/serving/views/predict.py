@@ -5,12 +5,14 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, request
 
+from companion.contract.rows import Checked
 from companion.serving.http.bodies import (
     find_rows,
     read_body,
@@ -22,10 +24,14 @@ from companion.serving.http.bodies import (
 from companion.serving.http.csv import CSV_TYPE, rows_of_csv
 from companion.serving.http.exchange import Exchange
 from companion.serving.http.formats import (
+    LISTS_OF_INVOCATION,
+    LISTS_OF_PREDICTION,
+    AnyContract,
     GivenRows,
     rows_of_invocation,
     rows_of_prediction,
 )
+from companion.serving.http.many_rows import read_many_rows
 from companion.serving.http.responses import current_exchange, find_problem, reply
 from companion.serving.log import PredictionLog
 from companion.serving.models.answers import RowAnswer
@@ -88,14 +94,11 @@ class PredictAnswers:
             raise
 
     def _predict(self, model: Model, read: ReadBody, exchange: Exchange) -> bytes:
-        content = read()
-        body = read_json(content)
-        started = time.perf_counter()
-        folder = model.folder
-        given = rows_of_prediction(body, folder.contract)
-        text = find_rows(content, body, given.rows)
-        answered = self._answer(model, given, exchange, started, text=text)
-        request_id = exchange.request_id
+        asked = self._read(
+            model, read(), LISTS_OF_PREDICTION, rows_of_prediction, drop_unknown=False
+        )
+        answered = self._answer(model, asked, exchange)
+        folder, request_id = model.folder, exchange.request_id
         answer = {
             "request_id": request_id,
             "model": {"name": folder.name, "version": folder.version},
@@ -107,66 +110,80 @@ class PredictAnswers:
         return write_json(answer)
 
     def _invocations(self, model: Model, read: ReadBody, exchange: Exchange) -> bytes:
-        content = read()
-        body = read_json(content)
-        started = time.perf_counter()
-        given = rows_of_invocation(body, model.folder.contract)
-        text = find_rows(content, body, given.rows)
-        return self._answer_as_mlflow(model, given, exchange, started, text=text)
+        asked = self._read(
+            model, read(), LISTS_OF_INVOCATION, rows_of_invocation, drop_unknown=True
+        )
+        answered = self._answer(model, asked, exchange)
+        return write_mlflow(answered.raw, bare=asked.is_bare)
 
     def _invocations_csv(
         self, model: Model, read: Callable[[], str], exchange: Exchange
     ) -> bytes:
         text = read()
         started = time.perf_counter()
-        given = GivenRows(rows_of_csv(text, model.folder.contract))
-        return self._answer_as_mlflow(model, given, exchange, started)
+        rows = rows_of_csv(text, model.folder.contract)
+        checked = self._check(model, rows, drop_unknown=True)
+        answered = self._answer(model, _Asked(checked, started), exchange)
+        return write_mlflow(answered.raw)
 
-    def _answer_as_mlflow(
+    def _read(
         self,
         model: Model,
-        given: GivenRows,
-        exchange: Exchange,
-        started: float,
+        content: bytes,
+        lists: tuple[str, ...],
+        find: Callable[[object, AnyContract], GivenRows],
         *,
-        text: bytes | None = None,
-    ) -> bytes:
-        answered = self._answer(
-            model, given, exchange, started, drop_unknown=True, text=text
+        drop_unknown: bool,
+    ) -> "_Asked":
+        """Read the rows of a body and check them."""
+        started = time.perf_counter()  # many are checked while they are read
+        checked = read_many_rows(
+            content,
+            lists,
+            model.folder.contract,
+            max_rows=1 if model.answers_one_row else self._max_rows,
         )
-        return write_mlflow(answered.raw, bare=given.is_bare)
+        if checked is not None:
+            return _Asked(checked, started)
+        body = read_json(content)
+        started = time.perf_counter()
+        given = find(body, model.folder.contract)
+        checked = self._check(model, given.rows, drop_unknown=drop_unknown)
+        if checked.array is not None:
+            checked = checked._replace(text=find_rows(content, body, given.rows))
+        return _Asked(checked, started, given.params, given.is_bare)
 
-    def _answer(
-        self,
-        model: Model,
-        given: GivenRows,
-        exchange: Exchange,
-        started: float,
-        *,
-        drop_unknown: bool = False,
-        text: bytes | None = None,
-    ) -> Answer:
-        checked = model.check(
-            given.rows, max_rows=self._max_rows, drop_unknown=drop_unknown
-        )
+    def _check(self, model: Model, rows: list[Any], *, drop_unknown: bool) -> Checked:
+        checked = model.check(rows, max_rows=self._max_rows, drop_unknown=drop_unknown)
         if checked.dropped:
             self._warner.warn_of(checked.dropped)
-        answered = model.answer(checked, given.params)
+        return checked
+
+    def _answer(self, model: Model, asked: "_Asked", exchange: Exchange) -> Answer:
+        answered = model.answer(asked.checked, asked.params)
         records = record_predictions(
             model.folder,
-            checked,
+            asked.checked,
             answered.rows,
-            text=text,
             params=answered.params,
             request_id=exchange.request_id,
             trace_id=exchange.trace_id,
             created_at=datetime.now(UTC),
             # The checks and the model; not the time that the client took to send.
-            latency_ms=(time.perf_counter() - started) * 1000.0,
+            latency_ms=(time.perf_counter() - asked.started) * 1000.0,
         )
         self._log.write(records, model.folder.profile)
         exchange.model = model.folder.name, model.folder.version
         return answered
+
+
+class _Asked(NamedTuple):
+    """What a request asks: checked rows, since when, and as in `GivenRows`."""
+
+    checked: Checked
+    started: float
+    params: Mapping[str, Any] = MappingProxyType({})
+    is_bare: bool = False
 
 
 def predict_views(answers: PredictAnswers) -> Blueprint:
