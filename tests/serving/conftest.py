@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +60,13 @@ class Processes:
 
     def workers(self, arbiter: int) -> list[int]:
         """Return the workers of a server."""
-        return [pid for pid in self._children(arbiter) if not self._is_shipper(pid)]
+        children = self._children(arbiter).items()
+        return [pid for pid, command in children if b"ship" not in command]
 
     def shipper(self, arbiter: int) -> int:
         """Return the shipper of a server."""
-        (pid,) = (pid for pid in self._children(arbiter) if self._is_shipper(pid))
+        children = self._children(arbiter).items()
+        (pid,) = (pid for pid, command in children if b"ship" in command)
         return pid
 
     def wait_until_gone(self, seconds: float = 10.0) -> None:
@@ -74,12 +76,17 @@ class Processes:
             assert time.monotonic() < deadline, left
             time.sleep(0.05)
 
-    def _children(self, parent: int) -> list[int]:
-        text = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-        return [int(pid) for pid in text.split()]
+    def _children(self, parent: int) -> dict[int, list[bytes]]:
+        """Return the arguments of each child, by process id.
 
-    def _is_shipper(self, pid: int) -> bool:
-        return b"ship" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        One that has ended has none, or goes while it is looked at.
+        """
+        found = {}
+        for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            with suppress(OSError):
+                if command := Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found[int(pid)] = command.split(b"\0")
+        return found
 
 
 @pytest.fixture
