@@ -28,6 +28,7 @@ MODULES: Mapping[str, str] = {
     "9": "module2.versions",
     "lab1": "module1.lab1",
     "lab1b": "module1.lab1_llm",
+    "lab2": "module2.lab2",
 }
 
 Checker = Callable[[Any], Verdict]
