@@ -129,7 +129,7 @@ def _probe_server(uri: str) -> None:
         raise TrackingError(
             f"No MLflow server answers at {public_uri(uri)}: {_reason(reason)}. "
             f"{_SET_IT}"
-        ) from err
+        ) from None  # the reason is said, and a traceback of sockets would hide it
     major = version.partition(".")[0]
     if major.isdigit() and int(major) < _OLDEST_SERVER:
         raise TrackingError(
