@@ -61,7 +61,11 @@ def _part(text: str, title: str) -> str:
     # What stands below a heading, up to the next one of its rank or higher.
     rank = title.index(" ")
     rest = text.split(f"\n{title}\n", 1)[1]
-    return re.split(rf"^#{{1,{rank}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    # A heading follows an empty line, unlike the comments of a program.
+    return (
+        re.split(rf"\n(?=\n(?:\([\w-]+\)=\n)?#{{1,{rank}}} )", rest, maxsplit=1)[0]
+        + "\n"
+    )
 
 
 def _rows(text: str) -> list[list[str]]:
