@@ -14,21 +14,26 @@ PICTURES = [Path(file) for file in TAKEN["pictures"]]
 PAGES = sorted(BOOK.rglob("*.md"))
 
 
-def undated(text: str, folder: str) -> dict[str, str]:
-    """Map pictures of MLflow that a page in a folder shows without a date to captions.
+def shown(text: str, folder: str) -> dict[Path, str]:
+    """Map the pictures of MLflow that a page shows to their captions.
 
-    The page's folder counts from the book's.
+    The page's folder counts from the book's, as the pictures do.
     """
-    end = f"MLflow {TAKEN['mlflow']}, {TAKEN['month']}."
     found = {}
     for one in directives(parse(text)):
         picture = Path(folder, one.argument)
         if one.name in {"figure", "image"} and picture in PICTURES:
             lines = one.content.splitlines()
             caption = " ".join(line for line in lines if not re.match(r":\w+:", line))
-            if not caption.endswith(end):
-                found[one.argument] = caption.strip()
+            found[picture] = caption.strip()
     return found
+
+
+def undated(text: str, folder: str) -> dict[str, str]:
+    """Map those of them to their captions that lack MLflow's version or the month."""
+    end = f"MLflow {TAKEN['mlflow']}, {TAKEN['month']}."
+    found = shown(text, folder).items()
+    return {file.name: caption for file, caption in found if not caption.endswith(end)}
 
 
 def test_the_pictures_show_the_minor_version_that_the_lock_has():
@@ -70,3 +75,15 @@ def test_every_screenshot_of_mlflow_is_one_of_them():
     found = {file.relative_to(BOOK) for file in BOOK.rglob("*mlflow*.png")}
 
     assert found == set(PICTURES)
+
+
+def test_each_of_them_is_shown_once():
+    everywhere = [
+        picture
+        for page in PAGES
+        for picture in shown(
+            page.read_text("utf-8"), page.parent.relative_to(BOOK).as_posix()
+        )
+    ]
+
+    assert sorted(everywhere) == sorted(PICTURES)
