@@ -12,6 +12,7 @@ body { max-width: 50rem; line-height: 1.6; }
 h1, h2 { border-bottom: 1px solid var(--line); line-height: 1.25; }
 h2 { margin-top: 2.5rem; }
 a { color: light-dark(#0550ae, #79c0ff); }
+.wide + .wide { margin-top: 1rem; }
 th, td { border: 1px solid var(--line); padding: .25rem .6rem;
   overflow-wrap: anywhere; min-width: 6rem; }
 .open { border-left: .3rem solid light-dark(#9a6700, #d29922); padding: .4rem .8rem;

@@ -20,7 +20,10 @@ from companion.tracking.reproducing.recorded import (
     asking_mlflow,
     read_recorded,
 )
-from companion.tracking.reproducing.result import Reproduction
+from companion.tracking.reproducing.result import (
+    Reproduction,
+    format_environment,
+)
 from companion.tracking.runs.environment import read_environment
 from companion.tracking.runs.git import read_git
 from companion.tracking.runs.record import NUMBER_TAG
@@ -99,18 +102,20 @@ def reproduce(
             folders, elsewhere = find_module_folders(root, tree)
             notes += _describe_code(recorded, elsewhere)
             environment = _compare_environment(recorded, tree)
-            for name, (old, new) in environment.items():
-                say(f"Differs: {name} was {old or 'none'}, is {new or 'none'}.")
             say(f"Running `{recorded.command.line}` of {recorded.commit[:12]}.")
             uri = f"sqlite:///{(place / 'mlflow.db').as_posix()}"
-            run_program(
-                recorded.command,
-                tree,
-                tracking_uri=uri,
-                data_store=place / "data",
-                module_folders=folders,
-                log=place / "output.txt",
-            )
+            try:
+                run_program(
+                    recorded.command,
+                    tree,
+                    tracking_uri=uri,
+                    data_store=place / "data",
+                    module_folders=folders,
+                    log=place / "output.txt",
+                )
+            except ReproduceError as err:
+                known = (*notes, *format_environment(environment))
+                raise ReproduceError("\n".join((str(err), *known))) from err
         with asking_mlflow(f"The metrics of the run {recorded.run_id}") as mlflow:
             clients = (mlflow.MlflowClient(), mlflow.MlflowClient(uri, uri))
             again = _find_counterpart(clients[1], recorded.command.number)

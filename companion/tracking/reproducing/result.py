@@ -5,7 +5,9 @@ from typing import Any
 
 from companion.tracking.reproducing.comparing import Compared, Deviation
 
-__all__ = ["Reproduction"]
+__all__ = ["Reproduction", "format_environment"]
+
+_MAX_DIFFERENCES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,7 @@ class Reproduction:
             "data": "; ".join(self.verified),
         }
         lines = [f"{name:<9}{value}" for name, value in facts.items() if value]
-        if self.environment:
-            lines.append("Differs in the environment (recorded → now):")
-            lines += [
-                f"    {name:<18} {old or 'none'} → {new or 'none'}"
-                for name, (old, new) in self.environment.items()
-            ]
+        lines += format_environment(self.environment)
         lines += [f"Note: {one}" for one in self.notes]
         return "\n".join((*lines, "", *self._describe()))
 
@@ -93,6 +90,20 @@ class Reproduction:
             for row in rows
         ]
         return ["Not the same:", *(line.rstrip() for line in table)]
+
+
+def format_environment(differences: dict[str, tuple[str, str]]) -> list[str]:
+    """Return lines that say what differs, the first twenty; none if nothing does."""
+    if not differences:
+        return []
+    lines = [
+        f"    {name:<18} {old or 'none'} → {new or 'none'}"
+        for name, (old, new) in differences.items()
+    ]
+    more = len(lines) - _MAX_DIFFERENCES
+    rest = [f"    and {more} more"] if more > 0 else []
+    title = "Differs in the environment (recorded → now):"
+    return [title, *lines[:_MAX_DIFFERENCES], *rest]
 
 
 def _row(one: Deviation) -> tuple[str, ...]:

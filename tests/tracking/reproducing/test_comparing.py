@@ -7,7 +7,7 @@ import pytest
 
 from companion.tracking import Compared, Deviation
 from companion.tracking.reproducing.comparing import compare_packages, compare_runs
-from companion.tracking.reproducing.result import Reproduction
+from companion.tracking.reproducing.result import Reproduction, format_environment
 
 pytestmark = pytest.mark.usefixtures("mlflow_file")
 
@@ -138,3 +138,11 @@ def test_the_text_lists_what_differs_and_then_the_deviations():
         "what    name  step  recorded  again  difference",
         "metric  auc   3     0.75      0.5    -0.25",
     ]
+
+
+def test_a_long_list_of_differences_is_cut_and_says_so():
+    lines = format_environment({f"package-{n:02}": ("1", "2") for n in range(23)})
+
+    assert len(lines) == 22
+    assert lines[-2:] == ["    package-19         1 → 2", "    and 3 more"]
+    assert format_environment({}) == []

@@ -57,8 +57,13 @@ def test_a_clean_clone_gives_the_same_to_the_last_digit(
 
 
 @ON_A_FILE
-def test_what_deviates_is_a_table_and_can_be_ignored(train, capsys):
-    experiment = train("timed", "nested")
+def test_what_deviates_is_a_table_and_can_be_ignored(
+    train, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "old" / "rain_tools-1.2.dist-info").mkdir(parents=True)
+    with monkeypatch.context() as then:
+        then.setenv("PYTHONPATH", str(tmp_path / "old"), prepend=os.pathsep)
+        experiment = train("timed", "nested")
     runs = runs_of(experiment)
     first = runs["training", "0.01"].info.run_id
 
@@ -68,6 +73,9 @@ def test_what_deviates_is_a_table_and_can_be_ignored(train, capsys):
     found = json.loads(capsys.readouterr().out)
 
     assert (code, ignoring) == (3, 0)
+    differs = "Differs in the environment (recorded → now):\n    rain-tools  "
+    assert f"{differs}       1.2 → none\n" in text
+    assert found["environment"] == {"rain-tools": ["1.2", ""]}
     lines = text.split("\nNot the same:\n")[1].splitlines()
     assert lines[0].split() == [
         *("what", "name", "step", "recorded", "again", "difference")
@@ -109,6 +117,9 @@ def test_a_program_that_needs_what_git_did_not_track_fails_with_its_last_lines(
         reproduce(f"runs:/{one.info.run_id}")
 
     assert "No such file or directory: 'notes.txt'" in str(caught.value)
+    assert "Git did not track 1 of the files then, and the checkout" in str(
+        caught.value
+    )
 
 
 @ON_A_FILE
