@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from companion.contract.numbers import MANY
 from companion.contract.refusals import quote_name
 from companion.errors import ProblemError
-from companion.serving.http.many_rows import count_byte
+from companion.serving.http.many_rows import LONG, count_byte
 from companion.serving.http.responses import JSON_TYPE
 
 __all__ = [
@@ -96,7 +96,7 @@ def read_json(content: bytes) -> object:
         return _read_slowly(content)
     # Each member has one colon outside of texts: where there are no more colons than
     # members, none was given twice.
-    count = content.count if len(content) < _LONG else partial(count_byte, content)
+    count = content.count if len(content) < LONG else partial(count_byte, content)
     n_objects = count(b"{")
     is_whole = count(b":") == _count_members(body, n_objects)
     return body if is_whole else _read_slowly(content)
@@ -182,7 +182,6 @@ def _whole_number(digits: str) -> float:
         return float(digits)
 
 
-_LONG = 4096  # bytes
 _NESTS = frozenset({dict, list})
 _DECODE = json.JSONDecoder(object_pairs_hook=_object).decode
 _DECODE_ANY_NUMBER = json.JSONDecoder(

@@ -19,8 +19,9 @@ from companion.contract.learned import LearnedContract
 from companion.contract.numbers import MANY, NumberRows
 from companion.contract.rows import Checked, Contract
 
-__all__ = ["count_byte", "read_many_rows"]
+__all__ = ["LONG", "count_byte", "read_many_rows"]
 
+LONG = 4096  # bytes of a body from which on all this is worth while
 # `float` takes whole numbers too; `int` takes no 3.0, and neither of them `true`.
 _TYPES: Mapping[str, type] = {
     "boolean": bool,
@@ -41,7 +42,7 @@ def read_many_rows(
     *,
     max_rows: int,
 ) -> Checked | None:
-    """Read and check a body that is an object with a list of many rows of numbers.
+    """Read and check a long body, an object with a list of many rows of numbers.
 
     `lists` are the names that its one member may have. Returns what
     `Contract.check` returns for the parsed rows, with the text of their list in place

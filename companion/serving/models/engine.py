@@ -128,14 +128,15 @@ class Model:
         """
         known = self.folder.contract.params
         values, logged = check_params(known, params or {}) if known else ({}, None)
+        n_rows = checked.n_rows
         try:
             raw = self.predict(checked, values)
         except CompanionError:
             raise
         except (Exception, SystemExit) as err:  # noqa: BLE001 - any class counts
-            self._blame(err, checked.n_rows)
+            self._blame(err, n_rows)
         try:
-            rows = self.reader.read(raw, checked.n_rows)
+            rows = self.reader.read(raw, n_rows)
         except ModelError as err:
             raise ModelFailedError(f"The model failed: {err}.") from err
         contract = self.folder.contract

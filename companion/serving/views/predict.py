@@ -7,8 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Blueprint, Response, request
 
@@ -31,7 +30,7 @@ from companion.serving.http.formats import (
     rows_of_invocation,
     rows_of_prediction,
 )
-from companion.serving.http.many_rows import read_many_rows
+from companion.serving.http.many_rows import LONG, read_many_rows
 from companion.serving.http.responses import current_exchange, find_problem, reply
 from companion.serving.log import PredictionLog
 from companion.serving.models.answers import RowAnswer
@@ -94,10 +93,9 @@ class PredictAnswers:
             raise
 
     def _predict(self, model: Model, read: ReadBody, exchange: Exchange) -> bytes:
-        asked = self._read(
-            model, read(), LISTS_OF_PREDICTION, rows_of_prediction, drop_unknown=False
+        answered, _ = self._answer_body(
+            model, read(), exchange, LISTS_OF_PREDICTION, rows_of_prediction
         )
-        answered = self._answer(model, asked, exchange)
         folder, request_id = model.folder, exchange.request_id
         answer = {
             "request_id": request_id,
@@ -110,11 +108,15 @@ class PredictAnswers:
         return write_json(answer)
 
     def _invocations(self, model: Model, read: ReadBody, exchange: Exchange) -> bytes:
-        asked = self._read(
-            model, read(), LISTS_OF_INVOCATION, rows_of_invocation, drop_unknown=True
+        answered, is_bare = self._answer_body(
+            model,
+            read(),
+            exchange,
+            LISTS_OF_INVOCATION,
+            rows_of_invocation,
+            drop_unknown=True,
         )
-        answered = self._answer(model, asked, exchange)
-        return write_mlflow(answered.raw, bare=asked.is_bare)
+        return write_mlflow(answered.raw, bare=is_bare)
 
     def _invocations_csv(
         self, model: Model, read: Callable[[], str], exchange: Exchange
@@ -122,68 +124,63 @@ class PredictAnswers:
         text = read()
         started = time.perf_counter()
         rows = rows_of_csv(text, model.folder.contract)
-        checked = self._check(model, rows, drop_unknown=True)
-        answered = self._answer(model, _Asked(checked, started), exchange)
-        return write_mlflow(answered.raw)
+        checked = model.check(rows, max_rows=self._max_rows, drop_unknown=True)
+        return write_mlflow(self._answer(model, checked, {}, exchange, started).raw)
 
-    def _read(
+    def _answer_body(
         self,
         model: Model,
         content: bytes,
+        exchange: Exchange,
         lists: tuple[str, ...],
         find: Callable[[object, AnyContract], GivenRows],
         *,
-        drop_unknown: bool,
-    ) -> "_Asked":
-        """Read the rows of a body and check them."""
-        started = time.perf_counter()  # many are checked while they are read
-        checked = read_many_rows(
-            content,
-            lists,
-            model.folder.contract,
-            max_rows=1 if model.answers_one_row else self._max_rows,
-        )
-        if checked is not None:
-            return _Asked(checked, started)
+        drop_unknown: bool = False,
+    ) -> tuple[Answer, bool]:
+        """Answer the rows of a body; also tell whether it was itself the row."""
+        contract = model.folder.contract
+        if len(content) >= LONG:
+            started = time.perf_counter()  # rows are checked while they are read
+            most = 1 if model.answers_one_row else self._max_rows
+            many = read_many_rows(content, lists, contract, max_rows=most)
+            if many is not None:
+                return self._answer(model, many, {}, exchange, started), False
         body = read_json(content)
         started = time.perf_counter()
-        given = find(body, model.folder.contract)
-        checked = self._check(model, given.rows, drop_unknown=drop_unknown)
+        given = find(body, contract)
+        checked = model.check(
+            given.rows, max_rows=self._max_rows, drop_unknown=drop_unknown
+        )
         if checked.array is not None:
             checked = checked._replace(text=find_rows(content, body, given.rows))
-        return _Asked(checked, started, given.params, given.is_bare)
+        answered = self._answer(model, checked, given.params, exchange, started)
+        return answered, given.is_bare
 
-    def _check(self, model: Model, rows: list[Any], *, drop_unknown: bool) -> Checked:
-        checked = model.check(rows, max_rows=self._max_rows, drop_unknown=drop_unknown)
+    def _answer(
+        self,
+        model: Model,
+        checked: Checked,
+        params: Mapping[str, Any],
+        exchange: Exchange,
+        started: float,
+    ) -> Answer:
         if checked.dropped:
             self._warner.warn_of(checked.dropped)
-        return checked
-
-    def _answer(self, model: Model, asked: "_Asked", exchange: Exchange) -> Answer:
-        answered = model.answer(asked.checked, asked.params)
+        answered = model.answer(checked, params)
         records = record_predictions(
             model.folder,
-            asked.checked,
+            checked,
             answered.rows,
             params=answered.params,
             request_id=exchange.request_id,
             trace_id=exchange.trace_id,
             created_at=datetime.now(UTC),
             # The checks and the model; not the time that the client took to send.
-            latency_ms=(time.perf_counter() - asked.started) * 1000.0,
+            latency_ms=(time.perf_counter() - started) * 1000.0,
         )
         self._log.write(records, model.folder.profile)
         exchange.model = model.folder.name, model.folder.version
         return answered
-
-
-class _Asked(NamedTuple):
-    """What a request asks: checked rows, since when, and as in `GivenRows`."""
-
-    checked: Checked
-    started: float
-    params: Mapping[str, Any] = MappingProxyType({})
-    is_bare: bool = False
 
 
 def predict_views(answers: PredictAnswers) -> Blueprint:

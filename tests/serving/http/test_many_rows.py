@@ -307,7 +307,7 @@ def test_both_ways_answer_and_log_the_same(
     rng = np.random.default_rng(3)
     rows = [
         dict(zip(("wind_ms", "rain_mm", "temp_c"), row, strict=True))
-        for row in rng.uniform(0, 5, (40, 3)).round(2).tolist()
+        for row in rng.uniform(0, 5, (100, 3)).round(2).tolist()
     ]
     rows[7]["rain_mm"] = 2
     body = json.dumps({member: rows}, indent=2).encode()
@@ -323,19 +323,23 @@ def test_both_ways_answer_and_log_the_same(
         assert answer.status_code == 200, answer.text
         ship(store)
         request_id = answer.headers["X-Request-ID"]
-        records = read_predictions(store, limit=100)
-        assert len(records) == 40
+        records = read_predictions(store, limit=None)
+        assert len(records) == 100
         return answer.text.replace(request_id, "ID"), [
             record.to_json() | {"id": record.id.replace(request_id, "ID"), **SAME}
             for record in records
         ]
 
+    asked = []
+
+    def read_nothing(*arguments, **options):
+        asked.append(read_many_rows(*arguments, **options))
+
     quick = ask("quick")
-    monkeypatch.setattr(
-        "companion.serving.views.predict.read_many_rows", lambda *_, **__: None
-    )
+    monkeypatch.setattr("companion.serving.views.predict.read_many_rows", read_nothing)
 
     assert ask("slow") == quick
+    assert [checked.n_rows for checked in asked] == [100]
     assert [row["inputs"] for row in sorted(quick[1], key=_number)] == rows
 
 
