@@ -89,29 +89,39 @@ def _find_program(name: str) -> str:
     return found
 
 
-def find_module_folders(root: Path, tree: Path) -> tuple[list[Path], list[Path]]:
+def find_module_folders(root: Path, tree: Path) -> tuple[list[Path], list[str]]:
     """Find the folders that modules come from beside the environment's own.
 
     Returns those of the checkout `tree` that stand for one of the repository `root`,
     to be looked in first: otherwise a package that is installed in editable mode would
-    be imported as it is now, not as it was. Then those that are elsewhere.
+    be imported as it is now, not as it was. Then what is elsewhere: names of such
+    packages, and folders.
     """
-    code = "import json, sys; print(json.dumps(sys.path[1:]))"
+    code = "import json, sys; print(json.dumps([one for one in sys.path if one]))"
     shown = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True
     ).stdout
     paths = [Path(one).resolve() for one in json.loads(shown)]
     places = [one for one in paths if one.is_dir() and not _is_of_python(one)]
+    editable = _list_editable()
     places += [
         project
-        for project in _list_editable()
+        for project in editable
         if not any(one.is_relative_to(project) for one in places)
     ]
     inside = [
         tree / one.relative_to(root) for one in places if one.is_relative_to(root)
     ]
-    elsewhere = [one for one in places if not one.is_relative_to(root)]
-    return [one for one in inside if one.is_dir()], elsewhere
+    elsewhere = [_name(one, editable) for one in places if not one.is_relative_to(root)]
+    return [one for one in inside if one.is_dir()], list(dict.fromkeys(elsewhere))
+
+
+def _name(folder: Path, editable: dict[Path, str]) -> str:
+    """Name what is imported from a folder; that of a package differs by machine."""
+    for project in (folder, *folder.parents):
+        if project in editable:
+            return f"the package {editable[project]}"
+    return f"the modules in {folder}"
 
 
 def _is_of_python(folder: Path) -> bool:
@@ -124,13 +134,13 @@ def _is_of_python(folder: Path) -> bool:
     )
 
 
-def _list_editable() -> list[Path]:
-    """List the folders of projects that are installed in editable mode."""
-    found = []
+def _list_editable() -> dict[Path, str]:
+    """Map folders of projects that are installed in editable mode to their names."""
+    found = {}
     for one in importlib.metadata.distributions():
         origin = json.loads(one.read_text("direct_url.json") or "{}")
         if origin.get("dir_info", {}).get("editable"):
             path = Path(url2pathname(urlsplit(origin["url"]).path)).resolve()
             if path.is_dir():
-                found.append(path)
+                found[path] = one.name
     return found

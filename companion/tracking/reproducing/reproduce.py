@@ -140,7 +140,7 @@ def reproduce(
     )
 
 
-def _describe_code(recorded: Recorded, elsewhere: list[Path]) -> list[str]:
+def _describe_code(recorded: Recorded, elsewhere: list[str]) -> list[str]:
     """Say what of the code is not in the commit."""
     notes = []
     if recorded.diff is not None:
@@ -156,7 +156,10 @@ def _describe_code(recorded: Recorded, elsewhere: list[Path]) -> list[str]:
             "The program was started outside of its repository; now it is started at "
             "its top."
         )
-    notes += [f"Modules in {one} are imported as they are now." for one in elsewhere]
+    if elsewhere:
+        notes.append(
+            f"Not part of the commit, and imported as now: {', '.join(elsewhere)}."
+        )
     return notes
 
 
