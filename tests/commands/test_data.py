@@ -19,6 +19,8 @@ def run(tmp_path, monkeypatch, capsys):
     """Run `companion data …` in an empty folder; give exit code and output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COMPANION_DATA_STORE", raising=False)
+    # A pipe has 120 columns; so have the tables of these tests.
+    monkeypatch.setenv("COLUMNS", "120")
 
     def run(*arguments: object) -> tuple[int, str]:
         code = main(["data", *map(str, arguments)])
