@@ -1,14 +1,18 @@
 """The chain of a model's lineage as a drawing."""
 
-from textwrap import shorten, wrap
+import re
+from textwrap import wrap
 from xml.sax.saxutils import escape
 
 from companion.tracking.lineage.chain import Lineage, Link
 
 __all__ = ["draw_lineage"]
 
-_WIDTH, _MARGIN, _LINE, _GAP = 640, 12, 20, 26
-_CHARACTERS = 84
+# Narrow, so that a phone shows it at a size that can be read.
+_WIDTH, _MARGIN, _LINE, _GAP = 400, 12, 20, 26
+_CHARACTERS = 48
+# Hashes and ids, of which the start is enough to know them by.
+_LONG_HEX = re.compile(r"(?<![0-9a-f])([0-9a-f]{12})[0-9a-f]{20,}")
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1b1f24 }
 .title { font-weight: 600 }
@@ -38,7 +42,8 @@ def draw_lineage(lineage: Lineage) -> str:
     -------
     str
         An SVG document that loads nothing and follows light and dark settings. What is
-        missing is red and, for those who do not see that, dashed and named.
+        missing is red and, for those who do not see that, dashed and named. Hashes and
+        ids are shortened to twelve digits; the description in the SVG has them whole.
     """
     parts, top = [], _MARGIN
     for place, link in enumerate(lineage.links):
@@ -63,22 +68,23 @@ def draw_lineage(lineage: Lineage) -> str:
 
 
 def _draw_link(link: Link, top: int) -> tuple[str, int]:
-    lines = [("title", f"{link.kind}: {link.title}" if link.title else link.kind)]
-    lines += [("fact", f"{name}: {value}") for name, value in link.facts.items()]
-    lines += [
-        ("missing", line)
-        for text in link.missing
-        for line in wrap(f"missing: {text}", _CHARACTERS)
+    title = f"{link.kind}: {link.title}" if link.title else link.kind
+    facts = [f"{name}: {value}" for name, value in link.facts.items()]
+    missing = [f"missing: {text}" for text in link.missing]
+    lines = [
+        (kind, line)
+        for kind, texts in (("title", [title]), ("fact", facts), ("missing", missing))
+        for text in texts
+        for line in wrap(_LONG_HEX.sub(r"\1…", text), _CHARACTERS)
     ]
     height = len(lines) * _LINE + 12
-    kind = "gap" if link.missing else "whole"
     texts = "".join(
         f'<text class="{name}" x="{2 * _MARGIN}" y="{top + 20 + place * _LINE}">'
-        f"{_escape(shorten(line, _CHARACTERS, placeholder=' …'))}</text>"
+        f"{_escape(line)}</text>"
         for place, (name, line) in enumerate(lines)
     )
     box = (
-        f'<rect class="{kind}" x="{_MARGIN}" y="{top}" rx="6" '
+        f'<rect class="{"gap" if missing else "whole"}" x="{_MARGIN}" y="{top}" rx="6" '
         f'width="{_WIDTH - 2 * _MARGIN}" height="{height}"/>'
     )
     return box + texts, height

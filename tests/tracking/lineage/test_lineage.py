@@ -192,10 +192,15 @@ def test_what_is_not_there_is_an_error():
 
 def test_the_drawing_has_each_link_and_marks_the_gaps():
     """Texts of others may hold anything; the file must stay well-formed XML."""
+    sha256 = "0123456789abcdef" * 4
     links = (
         Link(kind="data", title="", facts={}, missing=("the run logged <none>.",)),
         Link(kind="data", title="prices", facts={}),
-        Link(kind="run", title="a&b", facts={"name": "x\x00\x1b\n" + "long " * 40}),
+        Link(
+            kind="run",
+            title="a&b",
+            facts={"name": "x\x00\x1b\n" + "long " * 40, "packages": sha256},
+        ),
     )
 
     drawing = draw_lineage(Lineage(address="models:/a/1", links=links))
@@ -207,7 +212,9 @@ def test_the_drawing_has_each_link_and_marks_the_gaps():
     assert texts[:3] == ["data", "missing: the run logged <none>.", "data: prices"]
     assert texts[3] == "run: a&b"
     assert texts[4].startswith("name: x??")
-    assert all(len(one) <= 84 for one in texts)
+    assert all(len(one) <= 48 for one in texts)
+    assert texts[-1] == "packages: 0123456789ab…"
+    assert f"packages  {sha256}" in root.find(f"{svg}desc").text
     assert [one.get("class") for one in root.iter(f"{svg}rect")] == [
         *("gap", "whole", "whole")
     ]
