@@ -83,7 +83,7 @@ def _check_easier_days(answer: object) -> Verdict:
                 "That is version 2 on all its validation days. Take three months.",
             ),
             (brier["3"], "That is version 3. Ask models:/terrace/2."),
-            (round(brier["2"], 2), "That is rounded. Hand it over as it came out."),
+            (round(brier["2"], 2), "That is rounded. Give it unrounded."),
         ],
         hint="Ask version 2 about the evenings from 2014-07-01 to 2014-09-30, and "
         "compare with the measured rain of the next days.",
@@ -180,7 +180,7 @@ def _check_served_at(answer: object) -> Verdict:
                 hint="Without any entry there was no champion.",
             ),
         ],
-        remark="This is a question that an incident begins with.",
+        remark="With this question the work on an incident begins.",
     )
 
 
