@@ -23,7 +23,7 @@ COMMANDS = {
     "doctor": "Check that this computer has what the course needs.",
     "train": "Train the lab's model and save it as an MLflow model folder.",
     "profile": "Add ranges and the training data's profile to a model folder.",
-    "data": "Keep, list, compare and verify versions of data sets.",
+    "data": "Keep, list, compare and verify versions of datasets.",
     "gate": "Decide whether a challenger may take the champion's place.",
     "promote": "Point an alias of a registered model to a version.",
     "rollback": "Point an alias back to the version before.",

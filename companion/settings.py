@@ -147,7 +147,7 @@ _ALL = (
     Setting(
         "data-store",
         "companion-data",
-        "Where versions of data sets are kept: a folder, or an address that fsspec "
+        "Where versions of datasets are kept: a folder, or an address that fsspec "
         "knows, such as `s3://bucket/folder`.",
     ),
     Setting("llm-port", "8080", "Port that `companion llm serve` listens on."),

@@ -1,4 +1,4 @@
-"""`companion data`: versions of data sets, kept, compared and traced to runs."""
+"""`companion data`: versions of datasets, kept, compared and traced to runs."""
 
 import json
 import os
@@ -26,10 +26,10 @@ _store_option = setting_option("data-store", metavar="ADDRESS")
 @click.group(
     "data",
     epilog="Example: companion data add data/seattle_weather.csv --name weather",
-    short_help="Keep, list, compare and verify versions of data sets.",
+    short_help="Keep, list, compare and verify versions of datasets.",
 )
 def command() -> None:
-    """Keep, list, compare and verify versions of data sets.
+    """Keep, list, compare and verify versions of datasets.
 
     A version is named by its content: NAME@START, with the start of the SHA-256 over
     every value and the schema. NAME alone is the version that was added last. CSV and
@@ -45,7 +45,7 @@ def command() -> None:
     epilog="Example: companion data add weather.csv --name weather --note 2012-15",
 )
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("--name", required=True, help="What the data set is called.")
+@click.option("--name", required=True, help="What the dataset is called.")
 @click.option("--note", default="", help="What others should know of this version.")
 @_store_option
 def _add(*, path: Path, name: str, note: str, data_store: str) -> None:
@@ -63,7 +63,7 @@ def _add(*, path: Path, name: str, note: str, data_store: str) -> None:
 @_store_option
 @json_option("Print the versions as JSON.")
 def _list(*, name: str | None, data_store: str, as_json: bool) -> None:
-    """List the versions of the data set NAME, or of all.
+    """List the versions of the dataset NAME, or of all.
 
     With MLFLOW_TRACKING_URI set, also the runs that used each, and the registered
     models that these made, with the aliases that point to them.
@@ -76,7 +76,7 @@ def _list(*, name: str | None, data_store: str, as_json: bool) -> None:
         )
         return
     if not versions:
-        click.echo(f"No version of {name or 'any data set'} is in {data_store}.")
+        click.echo(f"No version of {name or 'any dataset'} is in {data_store}.")
         return
     header = ["VERSION", "ADDED", "ROWS", "COLUMNS", "BYTES", "RUNS", "MODELS", "NOTE"]
     rows = [_cells(one, uses[one.address]) for one in versions]

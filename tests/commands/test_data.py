@@ -68,7 +68,7 @@ def test_versions_are_listed_and_shown(run):
 
 
 def test_a_list_of_nothing_says_so(run):
-    assert run("list") == (0, "No version of any data set is in companion-data.\n")
+    assert run("list") == (0, "No version of any dataset is in companion-data.\n")
     assert not Path("companion-data").exists()
     assert run("verify") == (0, "No version is in companion-data.\n")
 
@@ -124,8 +124,8 @@ def test_a_version_is_written_back(run):
 
 def test_mistakes_are_one_sentence(run):
     for arguments, message in (
-        (("show", "rain"), "Error: the store of data companion-data has no data set"),
-        (("add", OLD, "--name", "a/b"), "Error: a data set cannot be called 'a/b'"),
+        (("show", "rain"), "Error: the store of data companion-data has no dataset"),
+        (("add", OLD, "--name", "a/b"), "Error: a dataset cannot be called 'a/b'"),
         (("diff", OLD, "none.csv"), "Error: the store of data companion-data has no"),
     ):
         code, out = run(*arguments)

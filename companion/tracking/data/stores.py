@@ -68,14 +68,14 @@ class DataStore:
     def add(
         self, data: "pd.DataFrame | Any | str | Path", *, name: str, note: str = ""
     ) -> tuple[DataVersion, bool]:
-        """Keep a copy of data as a version of a data set.
+        """Keep a copy of data as a version of a dataset.
 
         Parameters
         ----------
         data : pandas.DataFrame, pyarrow.Table, str or pathlib.Path
             What `fingerprint` takes. A data frame is kept as a Parquet file.
         name : str
-            What the data set is called: letters, digits, dot, hyphen, underscore.
+            What the dataset is called: letters, digits, dot, hyphen, underscore.
         note : str, default=""
             What others should know of this version.
 
@@ -154,7 +154,7 @@ class DataStore:
         if not versions:
             known = ", ".join(self.names()) or "none"
             raise DataStoreError(
-                f"the store of data {self.address} has no data set {name!r}; it has: "
+                f"the store of data {self.address} has no dataset {name!r}; it has: "
                 f"{known}. `companion data add FILE --name NAME` adds one."
             )
         if not at:
@@ -172,12 +172,12 @@ class DataStore:
         return fitting[0]
 
     def names(self) -> list[str]:
-        """List the names of the data sets."""
+        """List the names of the datasets."""
         found = self._place.list_names("versions")
         return [name for name in found if _NAME.fullmatch(name)]  # no .DS_Store
 
     def versions(self, name: str | None = None) -> list[DataVersion]:
-        """List the versions of one data set or of all, in the order they were added."""
+        """List the versions of one dataset or of all, in the order they were added."""
         found = []
         for one in self.names() if name is None else [name]:
             for file in self._place.list_names(f"versions/{one}"):
@@ -292,7 +292,7 @@ class DataStore:
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise SettingError(
-            f"a data set cannot be called {name!r}: expected are letters, digits, dot, "
+            f"a dataset cannot be called {name!r}: expected are letters, digits, dot, "
             "hyphen and underscore, with a letter or a digit first."
         )
 

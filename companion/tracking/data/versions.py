@@ -1,4 +1,4 @@
-"""One version of a data set, as a store keeps it: name, fingerprint and files."""
+"""One version of a dataset, as a store keeps it: name, fingerprint and files."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from companion.tracking.data.fingerprints import Fingerprint, FingerprintColumn
 __all__ = ["DataVersion", "StoredFile"]
 
 _FORMAT = 1
-# So many characters of a fingerprint tell the versions of one data set apart.
+# So many characters of a fingerprint tell the versions of one dataset apart.
 _SHORT = 12
 
 
@@ -37,12 +37,12 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataVersion:
-    """A version of a data set in a store.
+    """A version of a dataset in a store.
 
     Attributes
     ----------
     name : str
-        What the data set is called.
+        What the dataset is called.
     fingerprint : Fingerprint
         Of its content.
     files : tuple of StoredFile

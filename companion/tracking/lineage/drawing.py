@@ -47,7 +47,7 @@ def draw_lineage(lineage: Lineage) -> str:
     """
     parts, top = [], _MARGIN
     for place, link in enumerate(lineage.links):
-        # Two data sets, or two aliases, are beside each other: no arrow.
+        # Two datasets, or two aliases, are beside each other: no arrow.
         if place and lineage.links[place - 1].kind != link.kind:
             middle = _WIDTH // 2
             tip = f"M{middle - 5} {top - 7} L{middle} {top} L{middle + 5} {top - 7}"

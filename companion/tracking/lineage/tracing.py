@@ -97,7 +97,7 @@ def _trace_data(run: Any) -> list[Link]:
     inputs = run.inputs.dataset_inputs if run else []
     if not inputs:
         reason = (
-            "the run logged no data set; `companion.tracking.data.log_dataset` does"
+            "the run logged no dataset; `companion.tracking.data.log_dataset` does"
             if run
             else "without the run it is not known"
         )

@@ -16,7 +16,7 @@ def stage_data(
 ) -> tuple[list[str], list[str]]:
     """Copy the versions that the runs of a program have logged into a new store.
 
-    So a program that asks for the newest version of a data set gets the one of then,
+    So a program that asks for the newest version of a dataset gets the one of then,
     and what it adds goes to no store of the user's. Each is read from the store that
     the run has recorded, else from `fallback`, and verified by its fingerprint.
 
@@ -34,7 +34,7 @@ def stage_data(
         sha256 = tags.get("companion.data.sha256")
         if sha256 is None:
             missing.append(
-                f"The data set {one.dataset.name!r} was logged without a version, so "
+                f"The dataset {one.dataset.name!r} was logged without a version, so "
                 "it is not known whether the data are the same. Use `log_dataset`."
             )
             continue
@@ -48,7 +48,7 @@ def stage_data(
                 f"to bring it itself: {err}"
             )
     if not inputs:
-        missing.append("The program has logged no data set; `log_dataset` does.")
+        missing.append("The program has logged no dataset; `log_dataset` does.")
     # The newest is added last, as it was.
     for store, version in sorted(found, key=lambda pair: pair[1].added):
         with tempfile.TemporaryDirectory(prefix="companion-") as folder:

@@ -75,7 +75,7 @@ class Reproduction:
                 f"{_count(found.n_metrics, 'metric')} "
                 f"({_count(found.n_values, 'value')}), "
                 f"{_count(found.n_params, 'parameter')}, "
-                f"{_count(found.n_datasets, 'data set')}"
+                f"{_count(found.n_datasets, 'dataset')}"
             )
             return [f"The same to the last digit: {counts}."]
         rows: list[tuple[str, ...]] = [

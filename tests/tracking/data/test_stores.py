@@ -55,7 +55,7 @@ def test_the_same_content_is_one_version_in_whatever_file(store, tmp_path):
     assert (was_new, is_new) == (True, False)
     assert again == first
     assert first.source == "data frame"
-    assert store.add(frame, name="other")[1]  # another data set
+    assert store.add(frame, name="other")[1]  # another dataset
 
 
 def test_a_folder_comes_back_as_a_folder(store, tmp_path):
@@ -170,8 +170,8 @@ def rewrite(tmp_path: Path, change) -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("rain", "no data set 'rain'; it has: weather"),
-        ("../weather", r"no data set '\.\./weather'"),
+        ("rain", "no dataset 'rain'; it has: weather"),
+        ("../weather", r"no dataset '\.\./weather'"),
         ("weather@62", "too few characters"),
         (
             "weather@ffff",

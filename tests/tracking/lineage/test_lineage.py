@@ -61,7 +61,7 @@ def log_predictions(store, name, days):
 
 
 def register(*, run_tags=None, data_tags=None, names_run=True):
-    """Register version 1 of a new model, made by a run with a data set."""
+    """Register version 1 of a new model, made by a run with a dataset."""
     client = mlflow.MlflowClient()
     name = f"terrace-{secrets.token_hex(4)}"
     experiment = client.create_experiment(secrets.token_hex(8))
@@ -140,7 +140,7 @@ def test_each_link_that_is_missing_is_named_with_its_reason(store):
     of_alone = missing_of(trace_lineage(f"models:/{alone}/1"))
 
     assert of_bare["data"] == (
-        "the run logged no data set; `companion.tracking.data.log_dataset` does."
+        "the run logged no dataset; `companion.tracking.data.log_dataset` does."
     )
     assert of_bare["run"] == "the commit of the code. the versions of the packages."
     assert of_bare["alias"] == "no alias points to this version."
@@ -218,7 +218,7 @@ def test_the_drawing_has_each_link_and_marks_the_gaps():
     assert [one.get("class") for one in root.iter(f"{svg}rect")] == [
         *("gap", "whole", "whole")
     ]
-    # From the data to the run; two data sets are beside each other.
+    # From the data to the run; two datasets are beside each other.
     assert len(list(root.iter(f"{svg}path"))) == 1
     assert root.find(f"{svg}title").text == "Lineage of models:/a/1"
 

@@ -54,7 +54,7 @@ with run("training", experiment=experiment, params={"rate": RATE}, seed=7):
 def add_days(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[float], None]:
-    """Add a version of the data set `days`, with so much more rain, to the store."""
+    """Add a version of the dataset `days`, with so much more rain, to the store."""
     from companion.tracking.data import DataStore
 
     monkeypatch.setenv("COMPANION_DATA_STORE", str(tmp_path / "store"))

@@ -40,7 +40,7 @@ def test_a_clean_clone_gives_the_same_to_the_last_digit(
     out, err = capsys.readouterr()
     assert code == 0, out + err
     assert out.endswith(
-        "\nThe same to the last digit: 1 metric (5 values), 1 parameter, 1 data set.\n"
+        "\nThe same to the last digit: 1 metric (5 values), 1 parameter, 1 dataset.\n"
     )
     (recorded,) = runs_of(experiment).values()
     assert f"training ({recorded.info.run_id})\n" in out
