@@ -1,5 +1,6 @@
 """The records of what a model answered, as the log keeps them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,8 @@ def record_predictions(
     """
     columns = None if checked.array is None else _columns_of(answers)
     if columns is None:
+        if checked.text is not None and len(checked.rows) < checked.n_rows:
+            checked = checked._replace(rows=json.loads(checked.text))
         return make_predictions(folder, checked, answers, **shared)
     answer = RowAnswer(**{name: column[0] for name, column in columns.items()})
     one = checked._replace(rows=checked.rows[:1])
