@@ -66,6 +66,8 @@ def name_complaints(cells: Sequence[str]) -> list[str]:
     for cell in cells:
         tree = ast.parse(cell)
         known |= _defined(tree)
+        if "get_ipython().system(" in cell:  # what `!` before a command becomes
+            known.add("_exit_code")
         first_line = cell.strip().split("\n", 1)[0]
         used = {
             node.id

@@ -79,3 +79,11 @@ def test_names_of_imports_arguments_loops_and_earlier_cells_are_known():
     ]
 
     assert name_complaints(cells) == []
+
+
+def test_the_exit_code_is_known_after_a_command_only():
+    page = "```{code-cell} ipython3\n%s\n```\n"
+    shown = "print(_exit_code)"
+
+    assert name_complaints(visible_cells(page % f"!git status\n{shown}")) == []
+    assert len(name_complaints(visible_cells(page % shown))) == 1
