@@ -41,7 +41,8 @@ def command(
     MLflow's pages and functions see the same alias. Who moved it, when and why is kept
     in a journal beside the registry, which `companion history` lists. Of two
     promotions at the same moment one wins, and the other is told who did. `--expect
-    none` is for an alias that must not exist yet.
+    none` is for an alias that must not exist yet. If the alias points to VERSION
+    already, nothing is changed and no entry is written.
     """
     from companion.tracking.registry.promotion import promote
 
@@ -55,4 +56,10 @@ def command(
         require_gate=require_gate,
         actor=actor,
     )
-    click.echo(describe_move(name, entry))
+    if entry is None:
+        click.echo(
+            f"{alias} of {name} points to version {version.strip()} already; nothing "
+            "was changed."
+        )
+    else:
+        click.echo(describe_move(name, entry))

@@ -60,6 +60,26 @@ def test_a_promotion_and_a_rollback_are_told_and_listed(model, run):
     assert lines[4:] == ["", "champion points to version 1."]
 
 
+def test_a_promotion_to_the_same_version_changes_nothing_and_says_so(model, run):
+    run("promote", model, "1", "--reason", "the first")
+    before = run("history", model)
+
+    again = run("promote", model, "1", "--reason", "again", "--require-gate")
+    refused = run("promote", model, "1", "--reason", "again", "--expect", "2")
+
+    assert again == (
+        0,
+        "champion of terrace points to version 1 already; nothing was changed.\n",
+        "",
+    )
+    assert refused[0] == 1
+    assert (
+        "points to version 1, since ada's promote (entry 1); expected was 2"
+        in (refused[2])
+    )
+    assert run("history", model) == before
+
+
 @pytest.mark.parametrize(
     ("verdict", "why"),
     [

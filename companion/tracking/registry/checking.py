@@ -54,8 +54,6 @@ def check_gate(
 
     Where an alias points to nothing yet, any gate that it has passed will do.
     """
-    if served == current:
-        return
     tags = model.client.get_model_version(model.name, served.version).tags
     outcome, against = tags.get(TAG), tags.get(f"{TAG}.against")
     champion = f"{model.name}, version {current.version}" if current else against

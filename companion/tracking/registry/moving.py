@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from companion.errors import ConflictError, RegistryError
 from companion.tracking.registry.entries import JournalEntry, Served, find_last
@@ -27,6 +28,8 @@ _IMPOSSIBLE = (
     "INVALID_PARAMETER_VALUE",
     "PERMISSION_DENIED",
 )
+
+_Decided = TypeVar("_Decided", JournalEntry, JournalEntry | None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +65,13 @@ def look(model: RegisteredModel) -> State:
 
 
 def carry(
-    model: RegisteredModel, alias: str, decide: Callable[[State], JournalEntry]
-) -> JournalEntry:
+    model: RegisteredModel, alias: str, decide: Callable[[State], _Decided]
+) -> _Decided:
     """Write the entry that `decide` makes, and change the registry accordingly.
 
-    Raises ConflictError if another program moves the same alias at the same moment. An
-    entry on another alias does not matter: then `decide` is asked again.
+    Where `decide` returns None, nothing is changed. Raises ConflictError if another
+    program moves the same alias at the same moment. An entry on another alias does not
+    matter: then `decide` is asked again.
     """
     state = look(model)
     seen = find_last(state.entries, alias)
@@ -75,6 +79,8 @@ def carry(
         raise _lost(model, seen)
     while True:
         draft = decide(state)
+        if draft is None:
+            return draft
         journal = Journal.find(model.client, model.name)
         journal = journal or Journal.make(model.client, model.name)
         kept = journal.write(draft)

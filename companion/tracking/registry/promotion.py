@@ -30,7 +30,7 @@ def promote(
     take_in: bool = False,
     require_gate: bool = False,
     actor: str | None = None,
-) -> JournalEntry:
+) -> JournalEntry | None:
     """Point an alias of a registered model to a version, and keep why in its journal.
 
     MLflow's own functions and pages see the same alias. The registry is the one that
@@ -60,8 +60,9 @@ def promote(
 
     Returns
     -------
-    JournalEntry
-        The entry that the journal now has.
+    JournalEntry or None
+        The entry that the journal now has; None if the alias points to the version
+        already, so that nothing was changed.
 
     Raises
     ------
@@ -88,9 +89,11 @@ def promote(
                 check_gate(model, alias, found, taken.old)
             return taken
 
-        def decide(state: State) -> JournalEntry:
+        def decide(state: State) -> JournalEntry | None:
             check_expected(model, alias, state, expected)
             current = state.aliases.get(alias)
+            if current == found:
+                return None
             if require_gate:
                 check_gate(model, alias, found, current)
             return signed.draft(state, "promote", alias, current, found)

@@ -100,6 +100,36 @@ def test_another_version_than_the_expected_one_is_told_with_who_promoted_it(
 
 
 @pytest.mark.usefixtures("tracking_uri")
+def test_a_version_that_the_alias_points_to_already_gets_no_entry(register_model):
+    """An entry would replace who promoted it, when and why."""
+    name = register_model(2)
+    promote(name, 1, reason="the first", actor="ada")
+
+    again = promote(name, 1, reason="once more", actor="bob", require_gate=True)
+    with pytest.raises(ConflictError, match=r"points to version 1.*expected was 2"):
+        promote(name, 1, reason="once more", expect=2)
+
+    assert again is None
+    assert promote(name, 1, reason="once more", expect=1, take_in=True) is None
+    (entry,) = history(name).entries
+    assert (entry.actor, entry.reason) == ("ada", "the first")
+
+
+@pytest.mark.usefixtures("mlflow_file")
+def test_an_alias_that_was_moved_there_past_the_journal_must_be_taken_in(
+    register_model,
+):
+    name = register_model(2)
+    promote(name, 1, reason="the first")
+    mlflow.MlflowClient().set_registered_model_alias(name, "champion", "2")
+
+    with pytest.raises(ConflictError, match=r"past the journal. Add --take-in"):
+        promote(name, 2, reason="cheaper")
+
+    assert len(history(name).entries) == 1
+
+
+@pytest.mark.usefixtures("tracking_uri")
 def test_a_change_past_the_journal_is_named_and_can_be_taken_in(register_model):
     name = register_model(4)
     promote(name, 1, reason="the first", actor="ada")
@@ -365,16 +395,16 @@ def test_two_aliases_do_not_get_in_each_other_s_way(monkeypatch, register_model)
 
 @pytest.mark.usefixtures("mlflow_file")
 def test_who_did_it_is_what_is_set_or_else_the_user(monkeypatch, register_model):
-    name = register_model(1)
+    name = register_model(2)
     monkeypatch.delenv("COMPANION_ACTOR", raising=False)
     monkeypatch.setattr("getpass.getuser", lambda: "ada")
     monkeypatch.setattr("socket.gethostname", lambda: "laptop")
 
     actors = [promote(name, 1, reason="x").actor]
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada@example.org")
-    actors.append(promote(name, 1, reason="x").actor)
+    actors.append(promote(name, 2, reason="x").actor)
     monkeypatch.setenv("COMPANION_ACTOR", "pipeline 7")
     actors.append(promote(name, 1, reason="x").actor)
-    actors.append(promote(name, 1, reason="x", actor="eve").actor)
+    actors.append(promote(name, 2, reason="x", actor="eve").actor)
 
     assert actors == ["ada@laptop", "ada@example.org", "pipeline 7", "eve"]
