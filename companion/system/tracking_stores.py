@@ -28,7 +28,8 @@ _TIMEOUT_S = 3.0
 _DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _OLDEST_SERVER = 3  # major version; it knows of logged models
 _TABLES = {"alembic_version", "experiments"}  # MLflow's, in every version
-_SET_IT = "Start it, or set MLFLOW_TRACKING_URI (and MLFLOW_REGISTRY_URI) to another."
+_OR_SET_IT = "or set MLFLOW_TRACKING_URI (and MLFLOW_REGISTRY_URI) to another."
+_SET_IT = f"Start it, {_OR_SET_IT}"
 _SCHEMA = re.compile(r"found version (\w+), but expected (\w+)")
 _STEP_BEFORE = re.compile(r"^down_revision = ['\"](\w+)", re.MULTILINE)
 _USER = re.compile(r"(?<=://)[^/\s@]+@")
@@ -128,7 +129,7 @@ def _probe_server(uri: str) -> None:
             return  # MLflow has variables of its own for certificates
         raise TrackingError(
             f"No MLflow server answers at {public_uri(uri)}: {_reason(reason)}. "
-            f"{_SET_IT}"
+            f"Start it (`companion up` starts one on this machine), {_OR_SET_IT}"
         ) from None  # the reason is said, and a traceback of sockets would hide it
     major = version.partition(".")[0]
     if major.isdigit() and int(major) < _OLDEST_SERVER:

@@ -55,7 +55,10 @@ def start():
 def test_a_server_that_is_down(use):
     use(f"http://127.0.0.1:{free_port()}")
 
-    with refused(r"No MLflow server answers at http://127.*Start it, or set MLFLOW_"):
+    with refused(
+        r"No MLflow server answers at http://127.*Start it \(`companion up` starts one "
+        r"on this machine\), or set MLFLOW_TRACKING_URI"
+    ):
         start()
 
 
@@ -63,7 +66,7 @@ def test_a_server_that_hangs(use):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         use(f"http://127.0.0.1:{silent.getsockname()[1]}")
 
-        with refused("did not answer within 3 seconds.*Start it, or set MLFLOW_"):
+        with refused("did not answer within 3 seconds.*Start it .*, or set MLFLOW_"):
             start()
 
 
