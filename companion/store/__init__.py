@@ -3,13 +3,15 @@
 Writers append records to a :class:`Journal`. A shipper (:func:`ship`) brings
 them into SQLite or PostgreSQL, each once, and counts them per minute.
 :func:`read_predictions`, :func:`read_failures` and :func:`read_calls` query the
-records, :func:`read_rollups` the counts.
+records, :func:`read_labelled` predictions with their labels, :func:`read_rollups`
+the counts.
 """
 
 from companion.store.journal.writer import Journal
 from companion.store.records import (
     OUTCOMES,
     FailedRequest,
+    Label,
     LLMCall,
     ModelProfile,
     Prediction,
@@ -19,6 +21,7 @@ from companion.store.shipping.following import follow
 from companion.store.shipping.shipper import Shipper, ShipReport, ship
 from companion.store.shipping.waiting import count_waiting
 from companion.store.sql.address import journal_folder
+from companion.store.sql.labels import LabelledPrediction, read_labelled
 from companion.store.sql.queries import read_calls, read_failures, read_predictions
 from companion.store.sql.rollup_queries import Rollup, read_rollups
 from companion.store.times import parse_time
@@ -28,6 +31,8 @@ __all__ = [
     "FailedRequest",
     "Journal",
     "LLMCall",
+    "Label",
+    "LabelledPrediction",
     "ModelProfile",
     "Prediction",
     "Record",
@@ -40,6 +45,7 @@ __all__ = [
     "parse_time",
     "read_calls",
     "read_failures",
+    "read_labelled",
     "read_predictions",
     "read_rollups",
     "ship",

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import JSON, Column, Float, Integer, String, inspect
 
 from companion.settings import SETTINGS
-from companion.store import FailedRequest, Journal, LLMCall, Prediction, ship
+from companion.store import FailedRequest, Journal, Label, LLMCall, Prediction, ship
 from companion.store.rollups.bins import bin_of
 from companion.store.rollups.counting import METRICS
 from companion.store.sql.database import Database
@@ -161,6 +161,7 @@ def filled(store_url, tmp_path) -> str:
             latency_ms=2.0,
             **shared,
         ),
+        Label(id="r-0", created_at=now, label="true", value=1.0),
         LLMCall(
             id="c",
             created_at=now,
@@ -197,10 +198,15 @@ def test_each_question_runs_on_both_databases_and_finds_what_is_there(filled):
             answers.append([tuple(row) for row in rows])
     database.close()
 
-    by_model, warm, tokens, latency, refused = answers
+    by_model, warm, labelled, tokens, latency, refused = answers
     assert by_model == [("terrace-rain", "1", 1, 0.25)]
     [(found, _, value)] = warm
     assert (found, value) == ("r-0", 0.25)
+    assert [tuple(map(str, labelled[0][:3])), *map(float, labelled[0][3:])] == [
+        ("terrace-rain", "1", "1"),
+        0.75,
+        0.0,
+    ]
     assert json.loads(json.dumps(tokens, default=int)) == [["smollm2", 30, 4, 1]]
     assert latency == [("terrace-rain", "1", 1, 2.0)]
     assert refused == [("refused-rows", "missing", 1)]

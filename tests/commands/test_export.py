@@ -15,6 +15,7 @@ from companion.cli import main
 from companion.store import (
     FailedRequest,
     Journal,
+    Label,
     LLMCall,
     Prediction,
     journal_folder,
@@ -87,6 +88,7 @@ def test_each_row_comes_back_as_it_is_in_the_log(store_url, tmp_path, capsys):
             input_tokens=3,
         ),
         FailedRequest(id="f0", created_at=MORNING, status=422, problem="refused-rows"),
+        Label(id="p0", created_at=at, label="2.5", value=2.5),
     )
 
     assert export(store_url, tmp_path / "out") == 0
@@ -95,7 +97,8 @@ def test_each_row_comes_back_as_it_is_in_the_log(store_url, tmp_path, capsys):
         "predictions/date=2026-11-25: 2 rows",
         "llm_calls/date=2026-11-25: 1 row",
         "failed_requests/date=2026-11-25: 1 row",
-        f"Wrote 4 rows in 3 files to {tmp_path / 'out'}.",
+        "labels/date=2026-11-25: 1 row",
+        f"Wrote 5 rows in 4 files to {tmp_path / 'out'}.",
     ]
     rows = read_all(tmp_path / "out" / "predictions").to_pylist()
     logged = read_predictions(store_url)[::-1]
@@ -108,6 +111,8 @@ def test_each_row_comes_back_as_it_is_in_the_log(store_url, tmp_path, capsys):
     del row["date"]
     row["prompt"] = json.loads(row["prompt"])
     assert [LLMCall(**row)] == read_calls(store_url)
+    [row] = read_all(tmp_path / "out" / "labels").to_pylist()
+    assert (row["id"], row["label"], row["value"]) == ("p0", "2.5", 2.5)
     schema = pq.read_schema(tmp_path / "out/predictions/date=2026-11-25/part-0.parquet")
     assert schema.field("created_at").type == pa.timestamp("us", tz="UTC")
     assert not schema.field("id").nullable

@@ -10,6 +10,7 @@ from companion.cli import main
 from companion.store import (
     FailedRequest,
     Journal,
+    Label,
     LLMCall,
     ModelProfile,
     Prediction,
@@ -50,6 +51,10 @@ def failure(id_, at):
     return FailedRequest(id=id_, created_at=at, status=422, problem="refused")
 
 
+def label(id_, at):
+    return Label(id=id_, created_at=at, label="rain")
+
+
 def profile(id_, at):
     columns = {"a": {"edges": [0.0], "shares": [0.5, 0.5]}}
     return ModelProfile(
@@ -67,7 +72,7 @@ def fill(url, *records):
 @pytest.fixture
 def log(store_url):
     """Of each kind one record on either side of 90 days."""
-    kinds = (prediction, call, failure, profile)
+    kinds = (prediction, call, failure, label, profile)
     fill(
         store_url,
         *(make("old", OLD) for make in kinds),
@@ -94,8 +99,9 @@ def test_what_is_older_goes_and_the_rest_stays(log, capsys):
         ["predictions", "1"],
         ["llm_calls", "1"],
         ["failed_requests", "1"],
+        ["labels", "1"],
     ]
-    for name in ("predictions", "llm_calls", "failed_requests"):
+    for name in ("predictions", "llm_calls", "failed_requests", "labels"):
         assert ids_in(log, name) == ["new"]
     # Needed as long as the model serves, and what is left of what went.
     assert ids_in(log, "model_profiles") == ["new", "old"]

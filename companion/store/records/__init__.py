@@ -4,6 +4,7 @@ from companion.store.records.batch import PredictionBatch
 from companion.store.records.call import OUTCOMES, LLMCall, replace_non_text
 from companion.store.records.failed import FailedRequest
 from companion.store.records.fields import Record
+from companion.store.records.label import Label, make_label
 from companion.store.records.lines import (
     RECORD_TYPES,
     decode_line,
@@ -18,6 +19,7 @@ __all__ = [
     "RECORD_TYPES",
     "FailedRequest",
     "LLMCall",
+    "Label",
     "ModelProfile",
     "Prediction",
     "PredictionBatch",
@@ -25,5 +27,6 @@ __all__ = [
     "decode_line",
     "decode_record",
     "encode_record",
+    "make_label",
     "replace_non_text",
 ]

@@ -12,6 +12,7 @@ from companion.store.records.batch import PredictionBatch, split_batch
 from companion.store.records.call import LLMCall
 from companion.store.records.failed import FailedRequest
 from companion.store.records.fields import Record
+from companion.store.records.label import Label
 from companion.store.records.prediction import Prediction
 from companion.store.records.profile import ModelProfile
 
@@ -27,6 +28,7 @@ RECORD_TYPES: Mapping[str, type[Record]] = {
     LLMCall.table: LLMCall,
     FailedRequest.table: FailedRequest,
     ModelProfile.table: ModelProfile,
+    Label.table: Label,
 }
 
 

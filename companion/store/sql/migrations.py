@@ -200,6 +200,19 @@ def _add_rollups(connection: Connection) -> None:
     ).create(connection)
 
 
+def _add_labels(connection: Connection) -> None:
+    Table(
+        "labels",
+        MetaData(),
+        Column("id", String, primary_key=True),
+        Column("created_at", UtcTime, nullable=False),
+        Column("label", String, nullable=False),
+        Column("value", Float(53)),
+        Column("extra", JSON),
+        Index("labels_by_time", "created_at"),
+    ).create(connection)
+
+
 # The number of a step is its place in the list, from 1.
 MIGRATIONS: Sequence[Migration] = (
     _begin_with_predictions,
@@ -208,6 +221,7 @@ MIGRATIONS: Sequence[Migration] = (
     _add_other_answers,
     _add_failed_requests_and_profiles,
     _add_rollups,
+    _add_labels,
 )
 
 

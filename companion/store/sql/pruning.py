@@ -10,6 +10,7 @@ from companion.store.sql.database import Database
 from companion.store.sql.queries import check_zone
 from companion.store.sql.schema import (
     FAILED_REQUESTS,
+    LABELS,
     LLM_CALLS,
     PREDICTIONS,
     ROLLUPS,
@@ -19,7 +20,8 @@ __all__ = ["PRUNABLE", "PRUNED_BY_DEFAULT", "count_older", "prune"]
 
 # A training profile is needed for as long as its model serves, and there are few.
 PRUNABLE: Mapping[str, Table] = {
-    table.name: table for table in (PREDICTIONS, LLM_CALLS, FAILED_REQUESTS, ROLLUPS)
+    table.name: table
+    for table in (PREDICTIONS, LLM_CALLS, FAILED_REQUESTS, LABELS, ROLLUPS)
 }
 # Roll-ups are small, and what is left of records that have been removed.
 PRUNED_BY_DEFAULT = tuple(name for name in PRUNABLE if name != ROLLUPS.name)

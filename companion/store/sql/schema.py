@@ -27,6 +27,7 @@ from companion.store.times import format_time, read_time
 
 __all__ = [
     "FAILED_REQUESTS",
+    "LABELS",
     "LLM_CALLS",
     "METADATA",
     "MODEL_PROFILES",
@@ -140,6 +141,18 @@ MODEL_PROFILES = Table(
     Index("model_profiles_by_model", "model_name", "model_version", "created_at"),
 )
 
+# The label of a prediction has its id; the one given last is kept.
+LABELS = Table(
+    "labels",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("created_at", UtcTime, nullable=False),
+    Column("label", String, nullable=False),
+    Column("value", Float(53)),
+    Column("extra", JSON(none_as_null=True)),
+    Index("labels_by_time", "created_at"),
+)
+
 # Counts per minute, written in the transaction that writes the records; what the
 # columns mean is in companion.store.rollups.counting. The metric comes first in the
 # key: a question about a few metrics reads nothing of the others, however many
@@ -181,4 +194,5 @@ RECORD_TABLES: Mapping[str, Table] = {
     LLM_CALLS.name: LLM_CALLS,
     FAILED_REQUESTS.name: FAILED_REQUESTS,
     MODEL_PROFILES.name: MODEL_PROFILES,
+    LABELS.name: LABELS,
 }

@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, Table, delete, select
 
-from companion.store.records import Record
+from companion.store.records import Label, Record
 from companion.store.sql.database import insert_for
-from companion.store.sql.schema import OFFSETS, RECORD_TABLES
+from companion.store.sql.schema import LABELS, OFFSETS, RECORD_TABLES
 
 __all__ = ["forget_offset", "insert_new", "move_offset", "read_offset"]
 
@@ -14,12 +14,16 @@ __all__ = ["forget_offset", "insert_new", "move_offset", "read_offset"]
 def insert_new(connection: Connection, records: Sequence[Record]) -> list[Record]:
     """Insert each record that is not there yet into its table; return those.
 
-    The connection must be in a transaction that writes.
+    A label takes the place of an older one that says something else. The connection
+    must be in a transaction that writes.
     """
     # A record that comes twice in one batch is one record.
     groups: dict[str, dict[str, Record]] = {name: {} for name in RECORD_TABLES}
     for record in records:
-        groups[record.table].setdefault(record.id, record)
+        group = groups[record.table]
+        held = group.setdefault(record.id, record)
+        if isinstance(record, Label) and record.created_at > held.created_at:
+            group[record.id] = record
     new: list[Record] = []
     # Always in the same order: PostgreSQL would see two shippers that bring the same
     # records in another order wait for each other, and end one.
@@ -35,11 +39,19 @@ def _insert_into(
 ) -> Sequence[str]:
     if not records:
         return ()
-    statement = (
-        insert_for(connection, table)
-        .on_conflict_do_nothing(index_elements=[table.c.id])
-        .returning(table.c.id)
-    )
+    statement = insert_for(connection, table)
+    if table is LABELS:
+        new = statement.excluded
+        statement = statement.on_conflict_do_update(
+            index_elements=[table.c.id],
+            set_={
+                name: new[name] for name in ("created_at", "label", "value", "extra")
+            },
+            # By time, so that labels may arrive in any order.
+            where=(new.created_at > table.c.created_at) & (new.label != table.c.label),
+        )
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=[table.c.id])
     # A column that no record fills is NULL by itself; each one left out saves time.
     names = [
         name
@@ -47,7 +59,7 @@ def _insert_into(
         if any(getattr(record, name) is not None for record in records)
     ]
     rows = [{name: getattr(record, name) for name in names} for record in records]
-    return connection.scalars(statement, rows).all()
+    return connection.scalars(statement.returning(table.c.id), rows).all()
 
 
 def read_offset(connection: Connection, file: str) -> int:

@@ -117,8 +117,9 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_rows(
         (4, "add_other_answers"),
         (5, "add_failed_requests_and_profiles"),
         (6, "add_rollups"),
-        (7, "add_note"),
-        (8, "fill_note"),
+        (7, "add_labels"),
+        (8, "add_note"),
+        (9, "fill_note"),
     ]
     [(late,)] = read_all(
         database, "SELECT CAST(max(applied_at) AS VARCHAR(26)) FROM schema_migrations"
