@@ -34,6 +34,7 @@ COMMANDS = {
     "card": "Write a model's card from its run, and check what is left to write.",
     "up": "Run MLflow and a model server together, until Ctrl-C.",
     "predictions": "List the predictions in the log.",
+    "labels": "Load labels that came later, and count those in the log.",
     "failures": "List the requests that were refused or failed.",
     "calls": "List the calls to language models in the log.",
     "stats": "Count requests, failures and latencies by model, version and time.",

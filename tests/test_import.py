@@ -29,7 +29,16 @@ HEAVY = {
 }
 
 
-STORES_OWN = {"calls", "export", "failures", "predictions", "prune", "ship", "stats"}
+STORES_OWN = {
+    "calls",
+    "export",
+    "failures",
+    "labels",
+    "predictions",
+    "prune",
+    "ship",
+    "stats",
+}
 
 
 def list_loaded(statement: str) -> set[str]:

@@ -239,15 +239,17 @@ class Contract:
             )
 
 
-def check_number_of_rows(rows: Sequence[object], max_rows: int) -> None:
+def check_number_of_rows(
+    rows: Sequence[object], max_rows: int, *, noun: str = "rows"
+) -> None:
     """Refuse a request without rows, or with more than it may have."""
     if not 0 < len(rows) <= max_rows:
         refuse(
             "too_many_rows" if rows else "no_rows",
-            f"The request has {len(rows)} rows."
+            f"The request has {len(rows)} {noun}."
             + (" Split it into several requests." if rows else ""),
             given=len(rows),
-            expected=f"from 1 to {max_rows} rows",
+            expected=f"from 1 to {max_rows} {noun}",
         )
 
 

@@ -19,6 +19,7 @@ from companion.serving.http.responses import reply_to_error
 from companion.serving.log import PredictionLog
 from companion.serving.metrics import ServerMetrics
 from companion.serving.models.routing import Router, make_router
+from companion.serving.views.feedback import feedback_views
 from companion.serving.views.health import health_views
 from companion.serving.views.metrics import metrics_views
 from companion.serving.views.openapi import openapi_views
@@ -72,6 +73,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = config.max_body_bytes
     answers = PredictAnswers(router, log, max_rows=config.max_rows)
     app.register_blueprint(predict_views(answers))
+    app.register_blueprint(feedback_views(log, max_labels=config.max_rows))
     app.register_blueprint(health_views(router, log, shared))
     app.register_blueprint(
         openapi_views(

@@ -17,7 +17,7 @@ from companion.serving.metrics import ServerMetrics
 from companion.store import FailedRequest, Journal, ModelProfile, Prediction
 from companion.store.journal.behind import Behind, read_behind
 from companion.store.journal.losses import LossCounter
-from companion.store.records import PredictionBatch
+from companion.store.records import Label, PredictionBatch
 
 __all__ = ["PredictionLog"]
 
@@ -92,6 +92,22 @@ class PredictionLog:
         else:
             self._losses.note_success()
         self._metrics.count_predictions(*model, n_rows)
+
+    def write_labels(self, labels: Sequence[Label]) -> None:
+        """Write the labels of one request, all or none.
+
+        Raises ProblemError if they cannot be written, whether or not answers need the
+        log: a label that is not in the log has come to nothing.
+        """
+        try:
+            self.journal.append(labels)
+        except JournalError as err:
+            self._losses.note_loss(err, 0)
+            raise ProblemError(
+                "no-log", "The labels cannot be logged, so none was taken. Try again."
+            ) from err
+        self._losses.note_success()
+        self._metrics.count_labels(len(labels))
 
     def write_failure(self, failed: FailedRequest) -> None:
         """Write that a request got a problem; one that cannot be written is let go."""

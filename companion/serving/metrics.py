@@ -97,6 +97,11 @@ class ServerMetrics:
             "Predictions given that could not be logged.",
             registry=registry,
         )
+        self._labels = Counter(
+            "companion_labels",
+            "Labels taken on /feedback.",
+            registry=registry,
+        )
         workers = Gauge(
             "companion_workers",
             "Processes that answer requests.",
@@ -150,6 +155,10 @@ class ServerMetrics:
     def count_lost(self, n_predictions: int) -> None:
         """Count predictions that were given and not logged."""
         self._lost.inc(n_predictions)
+
+    def count_labels(self, n_labels: int) -> None:
+        """Count labels that were taken and logged."""
+        self._labels.inc(n_labels)
 
     def count_problem(self, problem: Problem) -> None:
         """Count a problem that was sent; once for each reason that it names."""

@@ -52,14 +52,17 @@ def make_app(tmp_path):
 def check(case):
     """Compare an answer with the document: status, type, schema, what is refused.
 
-    A body that the document allows must be answered by `/predict`, but for numbers
-    that the model has no answer to. No document can say which rows `/invocations`
-    takes in each of its formats.
+    A body that the document allows must be taken by `/feedback`, and answered by
+    `/predict`, but for numbers that the model has no answer to. No document can say
+    which rows `/invocations` takes in each of its formats.
     """
     answer = case.call()
     case.validate_response(answer, excluded_checks=[positive_data_acceptance])
     assert answer.status_code != 503
-    if case.path == "/predict" and case.meta.generation.mode == GenerationMode.POSITIVE:
+    is_allowed = case.meta.generation.mode == GenerationMode.POSITIVE
+    if case.path == "/feedback" and is_allowed:
+        assert answer.status_code == 202
+    if case.path == "/predict" and is_allowed:
         assert answer.status_code in (200, 422)
         reasons = {one["reason"] for one in answer.json().get("errors", ())}
         assert reasons <= {"refused_by_model"}
@@ -86,7 +89,8 @@ def test_the_document_is_true(make_app, kind):
 
     asked = ask_everything(schemathesis.openapi.from_wsgi("/openapi.json", app))
 
-    assert {"/predict", "/invocations", "/version", "/health/ready"} <= set(asked)
+    expected = {"/predict", "/invocations", "/feedback", "/version", "/health/ready"}
+    assert expected <= set(asked)
 
 
 @pytest.mark.filterwarnings("ignore")

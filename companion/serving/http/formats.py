@@ -20,6 +20,7 @@ __all__ = [
     "LISTS_OF_PREDICTION",
     "AnyContract",
     "GivenRows",
+    "labels_of_feedback",
     "rows_of_invocation",
     "rows_of_prediction",
 ]
@@ -78,6 +79,23 @@ def rows_of_prediction(body: object, contract: AnyContract) -> GivenRows:
             expected=expected,
         )
     return GivenRows(_as_list(members["rows"], "rows"), _params(members))
+
+
+def labels_of_feedback(body: object) -> list[Any]:
+    """Take the labels, not yet checked, out of the parsed body of `/feedback`.
+
+    Raises RefusedError if it is not an object with the one member `labels`, a list.
+    """
+    expected = 'an object such as {"labels": [{"id": "...", "label": "rain"}, ...]}'
+    members = _as_object(body, "The body", expected)
+    if members.keys() != {"labels"}:
+        refuse(
+            "unknown" if "labels" in members else "missing",
+            "The body must have the member `labels` and no other.",
+            given=_listed(members),
+            expected=expected,
+        )
+    return _as_list(members["labels"], "labels")
 
 
 def rows_of_invocation(body: object, contract: AnyContract) -> GivenRows:

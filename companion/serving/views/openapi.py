@@ -57,6 +57,7 @@ def describe(
         "paths": {
             "/predict": {"post": _predict(folder, reader)},
             "/invocations": {"post": _invocations(folder)},
+            "/feedback": {"post": _feedback()},
             "/health/live": {"get": _get("Is the process alive?", "Health")},
             "/health/ready": {
                 "get": _get("Can it answer and log?", "Health", unready=True)
@@ -64,7 +65,7 @@ def describe(
             "/version": {"get": _get("Which model and which software?", "Version")},
         },
         "components": {
-            "schemas": _schemas(folder, reader, max_rows),
+            "schemas": _schemas(folder, reader, max_rows) | _label_schemas(max_rows),
             "responses": {"Problem": _PROBLEM_RESPONSE},
         },
     }
@@ -103,6 +104,20 @@ def _invocations(folder: ModelFolder) -> dict[str, Any]:
         "requestBody": body,
         "responses": {
             "200": _json_response("What the model returned", "InvocationAnswer"),
+            **_PROBLEMS,
+        },
+    }
+
+
+def _feedback() -> dict[str, Any]:
+    example = {"labels": [{"id": f"{_SAMPLE_ID}-0", "label": "rain"}]}
+    answer = {"request_id": _SAMPLE_ID, "labels": 1}
+    return {
+        "operationId": "feedback",
+        "summary": "Take labels of earlier predictions",
+        "requestBody": _json_body("Labels", example),
+        "responses": {
+            "202": _json_response("They are kept", "LabelsTaken", answer),
             **_PROBLEMS,
         },
     }
@@ -190,6 +205,20 @@ def _schemas(
             models=_array({"type": "object"}),
         ),
         "Problem": _problem_schema(),
+    }
+
+
+def _label_schemas(max_labels: int) -> dict[str, Any]:
+    short = {"minLength": 1, "maxLength": 200, "pattern": "^[^\\u0000]*$"}
+    label = _record(
+        id={"type": "string", "description": "Identity of the prediction.", **short},
+        label={"type": ["string", "number", "boolean"], **short},
+    )
+    labels = _array(label | {"additionalProperties": False})
+    return {
+        "Labels": _record(labels=labels | {"minItems": 1, "maxItems": max_labels})
+        | {"additionalProperties": False},
+        "LabelsTaken": _record(request_id=_TEXT, labels={"type": "integer"}),
     }
 
 

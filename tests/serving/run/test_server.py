@@ -14,8 +14,10 @@ from contextlib import closing
 
 import pytest
 
+from companion.cli import main
 from companion.serving.run.background import serve_in_background
-from companion.store import count_waiting
+from companion.store import count_waiting, read_labelled
+from companion.store.sql.labels import count_labels
 from companion.system import free_port
 from companion.system.ports import take_port
 
@@ -49,6 +51,15 @@ def post(url):
     )
     with urllib.request.urlopen(request, timeout=20) as answer:
         return json.load(answer)
+
+
+def send_label(url, id_, label):
+    body = json.dumps({"labels": [{"id": id_, "label": label}]}).encode()
+    request = urllib.request.Request(
+        f"{url}/feedback", data=body, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return answer.status, json.load(answer)["labels"]
 
 
 def logged_ids(tmp_path):
@@ -105,6 +116,29 @@ def test_the_end_lets_running_requests_finish_and_leaves_nothing(
     assert set(logged_ids(tmp_path)) == {answered, last_id}
     assert count_waiting(store) == 0
     assert "Traceback" not in server.output()
+
+
+def test_labels_reach_their_predictions_from_any_worker_and_from_a_file(
+    start, store, tmp_path
+):
+    """Early, twice, corrected, and loaded while the server runs."""
+    server = start("--workers", "2")
+    assert send_label(server.url, "x-0", 1) == (202, 1)
+    first, second, third = (post(server.url)["predictions"][0]["id"] for _ in range(3))
+    for id_, label in ((first, 0), (first, 0), (second, 0), (second, 1)):
+        assert send_label(server.url, id_, label) == (202, 1)
+    deadline = time.monotonic() + 20
+    while count_waiting(store) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (tmp_path / "truth.csv").write_text(f"id,label\n{first},1\n{third},0\n")
+
+    assert main(["labels", "load", str(tmp_path / "truth.csv"), "--store", store]) == 0
+    assert send_label(server.url, third, 1) == (202, 1)
+
+    assert server.stop() == 0
+    found = {one.prediction.id: one.label.value for one in read_labelled(store)}
+    assert found == {first: 1.0, second: 1.0, third: 1.0}
+    assert count_labels(store).labels == 4
 
 
 def test_it_says_where_it_listens_and_how_to_stop_it(shared_server):

@@ -27,21 +27,24 @@ def test_the_document_is_openapi_3_1_and_knows_every_address(client):
     assert set(document["paths"]) == {
         "/predict",
         "/invocations",
+        "/feedback",
         "/health/live",
         "/health/ready",
         "/version",
     }
 
 
-@pytest.mark.parametrize("path", ["/predict", "/invocations"])
-def test_each_example_can_be_posted_as_it_stands(client, path):
+@pytest.mark.parametrize(
+    ("path", "status"), [("/predict", 200), ("/invocations", 200), ("/feedback", 202)]
+)
+def test_each_example_can_be_posted_as_it_stands(client, path, status):
     operation = client.get("/openapi.json").json["paths"][path]["post"]
     kinds = operation["requestBody"]["content"]
     body = json.dumps(kinds["application/json"]["example"])
 
     answer = client.post(path, data=body, content_type="application/json")
 
-    assert answer.status_code == 200
+    assert answer.status_code == status
     assert kinds.keys() <= {"application/json", "text/csv"}
 
 
