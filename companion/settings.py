@@ -112,7 +112,7 @@ _ALL = (
         "What runs the model: the library that made it (`native`), ONNX Runtime "
         "(`onnx`), or ONNX Runtime where it gives the same answers (`auto`).",
     ),
-    Setting("max-rows", "1000", "Maximum number of rows in one request."),
+    Setting("max-rows", "1000", "Maximum number of rows, or labels, in one request."),
     Setting(
         "max-body",
         "1048576",

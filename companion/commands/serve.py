@@ -84,6 +84,7 @@ def command(*, max_body: int, **options: Any) -> None:
     POST rows to /predict, or in MLflow's own formats to /invocations. Rows that
     the model cannot use are refused with the reason. Every answered prediction
     is in the journal before its answer leaves, and in the store a second later.
+    POST labels that come later to /feedback.
 
     Ctrl-C and SIGTERM let running requests finish. After a crash the next start
     brings what waits in the journal into the store, and so does `companion ship`.
