@@ -20,7 +20,8 @@ METHODS = st.sampled_from(
 PATHS = st.one_of(
     st.sampled_from(
         [
-            *("/predict", "/invocations", "/version", "/openapi.json", "/metrics"),
+            *("/predict", "/invocations", "/feedback", "/version", "/metrics"),
+            "/openapi.json",
             *("/health", "/health/live", "/health/ready", "/ping", "/"),
             *("/models/rain", "/models/rain/predict", "//predict", "/predict/"),
         ]
