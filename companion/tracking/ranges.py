@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["allowed_ranges"]
 
+_DIGITS = 12
+
 
 def allowed_ranges(
     features: "pd.DataFrame",
@@ -44,7 +46,8 @@ def allowed_ranges(
     -------
     dict of str to Range
         Lowest and highest allowed value of each column, in its own unit, to 12
-        digits unless that would shut out a value that was seen.
+        digits of that value or of the one seen, unless that would shut out a value
+        that was seen.
 
     Raises
     ------
@@ -83,7 +86,7 @@ def allowed_ranges(
         span = (highest - lowest) or abs(highest) or 1.0
         widening = margin and margin * span  # a span may be beyond the largest float
         low, high = max(floor, lowest - widening), min(ceiling, highest + widening)
-        low, high = _drop_noise(low, floor, lowest), _drop_noise(high, highest, ceiling)
+        low, high = _drop_noise(low, lowest, floor), _drop_noise(high, highest, ceiling)
         # The largest whole numbers are no floats.
         ranges[name] = Range(
             low if widest.holds(low) else widest.lowest,
@@ -92,7 +95,11 @@ def allowed_ranges(
     return ranges
 
 
-def _drop_noise(number: float, at_least: float, at_most: float) -> float:
-    # -19.8 reads better in a model folder than -19.799999999999997.
-    rounded = float(f"{number:.12g}")
-    return rounded if at_least <= rounded <= at_most else float(number)
+def _drop_noise(number: float, seen: float, limit: float) -> float:
+    # -19.8 reads better in a model folder than -19.799999999999997, and 0 better than
+    # -8.9e-16, which is what 6.1 - 12.2 / 2 may give: the error is as small as the last
+    # digit of the larger number, not of the difference.
+    size = max(abs(number), abs(seen))
+    rounded = round(number, _DIGITS - 1 - math.floor(math.log10(size))) if size else 0.0
+    is_between = min(seen, limit) <= rounded <= max(seen, limit)
+    return rounded + 0.0 if is_between else float(number)  # -0.0 becomes 0.0

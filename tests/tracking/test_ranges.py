@@ -61,6 +61,22 @@ class TestAllowedRanges:
         assert allowed_ranges(frame, margin=1.0) == {"x": Range(-0.1, 0.5)}
 
     @pytest.mark.parametrize(
+        ("seen", "expected"),
+        [
+            # 6.1 - 12.2 / 2 is -8.9e-16 to a computer.
+            ([6.1, 18.3], "from 0 to 24.4"),
+            ([-18.3, -6.1], "from -24.4 to 0"),
+            # 1000.3 - 1000.0 is 0.2999999999999545.
+            ([1000.3, 3000.3], "from 0.3 to 4000.3"),
+        ],
+    )
+    def test_a_difference_has_no_noise_of_the_larger_numbers(self, seen, expected):
+        (allowed,) = allowed_ranges(pd.DataFrame({"x": seen})).values()
+
+        assert str(allowed) == expected
+        assert repr(allowed.lowest) in ("0.0", "-24.4", "0.3")
+
+    @pytest.mark.parametrize(
         ("value", "expected"), [(5, (2.5, 7.5)), (-8, (-12, -4)), (0, (-0.5, 0.5))]
     )
     def test_a_column_of_one_value_is_widened_by_its_size(self, value, expected):
