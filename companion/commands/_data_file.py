@@ -30,8 +30,9 @@ def read_data_file(path: Path) -> "pd.DataFrame":
             f"There is no file {path}. Give a CSV or Parquet file."
         ) from None
     except (OSError, ValueError) as err:
-        reason = str(err).strip().partition("\n")[0]
+        reason = str(err).strip().partition("\n")[0].rstrip(".")
+        what = "cannot be read" if getattr(err, "strerror", None) else "holds no table"
         raise DataError(
-            f"{path} cannot be read: {reason}. Give a CSV file with a line of names, "
-            "or a Parquet file called *.parquet."
+            f"{path} {what}. Give a CSV file with a line of names, or a Parquet file "
+            f"called *.parquet. The reason: {reason}."
         ) from err

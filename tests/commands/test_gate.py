@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -151,6 +152,32 @@ def test_a_file_that_is_missing_is_named(lost, expected, place, tmp_path, capsys
 
     assert gate(place / "good", "--against", str(place / "bad")) == 1
     assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("rows.csv", b"a,b\n1,2\n1,2,3\n", "Error tokenizing data"),
+        ("rows.csv", b"\x8e\xff", "'utf-8' codec can't decode"),
+        ("rows.csv", b"", "No columns to parse from file"),
+        ("rows.parquet", b"no", "Could not open Parquet input source"),
+    ],
+)
+def test_a_file_that_is_no_table_is_named_before_the_library_speaks(
+    name, content, reason, place, capsys
+):
+    Path(name).write_bytes(content)
+
+    code = gate(place / "good", "--against", str(place / "bad"), "--data", name)
+
+    said = capsys.readouterr().err
+    assert code == 1
+    assert said.startswith(
+        f"Error: {name} holds no table. Give a CSV file with a line of names, or a "
+        f"Parquet file called *.parquet. The reason: {reason}"
+    )
+    assert said.count("\n") == 1
+    assert ".." not in said
 
 
 def register(folder, name="rain"):
