@@ -59,7 +59,9 @@ def listing_command(
         **chosen: Any,
     ) -> None:
         note_waiting(count_waiting(store, journal, table=record.table), noun)
-        found = read(store, limit=limit, since=since, until=until, **chosen)
+        # One more than is shown tells whether there are more; counting all is slow.
+        found = read(store, limit=limit + 1, since=since, until=until, **chosen)
+        are_more, found = len(found) > limit, found[:limit]
         if as_json:
             click.echo(json.dumps([one.to_json() for one in found], indent=2))
         elif found:
@@ -72,6 +74,12 @@ def listing_command(
             click.echo(f"No {noun} in the log matches.")
         else:
             click.echo(f"No {noun} is in the log yet.")
+        if are_more:
+            click.echo(
+                f"Shown: the newest {limit}. There are more; a higher --limit shows "
+                "them.",
+                err=True,  # standard output may be JSON
+            )
 
     grep = click.option(
         "--grep", "text", metavar="TEXT", help=f"With TEXT in {searched}."

@@ -164,6 +164,36 @@ def test_filters_choose_rows(url, capsys, options, expected):
 
 
 @pytest.mark.parametrize(
+    ("options", "n_shown", "limit"),
+    [
+        ([], 20, 20),
+        (["--limit", "2", "--grep", "fog"], 2, 2),
+        (["--limit", "21"], 21, None),
+        (["--limit", "22"], 21, None),
+        (["--id", "r-7"], 1, None),
+    ],
+)
+def test_that_there_are_more_is_said_beside_the_list(
+    url, capsys, options, n_shown, limit
+):
+    fill(url, *(make(i) for i in range(21)))
+
+    main(["predictions", "--store", url, *options])
+    as_table = capsys.readouterr()
+    main(["predictions", "--store", url, "--json", *options])
+    as_json = capsys.readouterr()
+
+    assert len(as_table.out.splitlines()) == 1 + n_shown
+    assert len(json.loads(as_json.out)) == n_shown
+    said = (
+        f"Shown: the newest {limit}. There are more; a higher --limit shows them.\n"
+        if limit
+        else ""
+    )
+    assert as_table.err == as_json.err == said
+
+
+@pytest.mark.parametrize(
     "options", [["--model", "wind"], ["--id", "nothing"], ["--grep", "snow"]]
 )
 def test_an_empty_answer_says_why(url, capsys, options):
