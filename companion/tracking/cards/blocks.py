@@ -40,7 +40,7 @@ _MEASURED = (
 def make_blocks(facts: ModelFacts) -> dict[str, str]:
     """Render the facts; the keys are those of the template, and `title`."""
     inputs = [] if facts.run is None else list(facts.run.inputs.dataset_inputs)
-    judged = [one for one in inputs if _is_for_evaluation(one)]
+    judged = [one for one in inputs if _is_for_evaluation(one)] + facts.gate_inputs
     learned = [one for one in inputs if not _is_for_evaluation(one)]
     return {
         "title": f"# Model card: {_escape(facts.title)}",
@@ -115,7 +115,7 @@ def _no_run(facts: ModelFacts) -> str:
 
 
 def _data(facts: ModelFacts, inputs: Sequence[Any], *, context: str) -> str:
-    if facts.run is None:
+    if not inputs and facts.run is None:
         return _no_run(facts)
     if not inputs:
         return _missing(

@@ -48,6 +48,8 @@ class ModelFacts:
         What its last gate has recorded, `gate.json`; of a version only.
     gate_run : str
         Id of the run of that gate; empty where there was none.
+    gate_inputs : list of mlflow.entities.DatasetInput
+        The rows of that gate, as its run has them.
     """
 
     address: str
@@ -59,6 +61,7 @@ class ModelFacts:
     no_run: str = ""
     gate: dict[str, Any] | None = None
     gate_run: str = ""
+    gate_inputs: list[Any] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -105,6 +108,7 @@ def read_facts(model: str | Path) -> ModelFacts:
         run, no_run = _find_run(mlflow, client, run_id)
         gate_run = version.tags.get(f"{TAG}.run", "") if version else ""
         gate = _read_gate(mlflow, gate_run, place) if gate_run else None
+        judged = _find_run(mlflow, client, gate_run)[0] if gate_run else None
     return _make(
         address,
         conf,
@@ -114,6 +118,7 @@ def read_facts(model: str | Path) -> ModelFacts:
         no_run=no_run,
         gate=gate,
         gate_run=gate_run,
+        gate_inputs=list(judged.inputs.dataset_inputs) if judged else [],
     )
 
 

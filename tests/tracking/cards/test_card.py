@@ -16,6 +16,7 @@ from companion.monitoring.intervals import Interval
 from companion.tracking import training_metadata, write_model_card
 from companion.tracking.cards.blocks import make_blocks
 from companion.tracking.cards.facts import read_facts
+from companion.tracking.data import fingerprint
 from companion.tracking.gates.records import record_verdict
 from companion.tracking.gates.verdict import Comparison, Contestant, Slice, Verdict
 
@@ -58,7 +59,7 @@ def log_model(name):
     )
 
 
-def record_gate(name):
+def record_gate(name, data=None):
     """Record a verdict as `companion gate` does."""
 
     def difference(mean):
@@ -101,7 +102,7 @@ def record_gate(name):
         checks=(),
         rules={},
     )
-    return record_verdict(verdict, page="", facts={}, name=name, version="1")
+    return record_verdict(verdict, page="", facts={}, name=name, version="1", data=data)
 
 
 def new_name():
@@ -168,7 +169,7 @@ def test_all_addresses_lead_to_the_same_run():
 
 
 @pytest.mark.usefixtures("mlflow_file")
-def test_a_run_that_says_little_has_its_gaps_named(rain_model):
+def test_a_run_that_says_little_has_its_gaps_named(rain_model, tmp_path):
     """A folder logged as files: no parameters, data, metrics or commit."""
     from companion.system.mlflow import load_mlflow
 
@@ -189,6 +190,14 @@ def test_a_run_that_says_little_has_its_gaps_named(rain_model):
     assert "**Missing:** the run names no data for training" in blocks["training"]
     assert "**Missing:** the run names no data for evaluation" in blocks["evaluation"]
     assert "**Missing:** the run has no metrics" in blocks["metrics"]
+
+    rows = tmp_path / "rows.csv"
+    rows.write_text("rain_mm,wet\n0,0\n7,1\n")
+    record_gate("bare", rows)
+    judged = make_blocks(read_facts("models:/bare/1"))["evaluation"]
+
+    assert "**Missing:**" not in judged
+    assert table_of(judged)["rows.csv"] == [fingerprint(rows).sha256, "gate", "2"]
 
 
 @pytest.mark.usefixtures("mlflow_file")
