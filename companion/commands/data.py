@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,11 +12,13 @@ import click
 
 from companion.commands._options import json_option, setting_option
 from companion.commands._table import format_table
-from companion.errors import DataStoreError
+from companion.errors import DataStoreError, TrackingError
 from companion.system.extras import require_libraries
 
 if TYPE_CHECKING:
     from companion.tracking.data import DatasetUse, DataStore, DataVersion
+
+    _Uses = dict[str, tuple[DatasetUse, ...]]  # by the version's address
 
 __all__ = ["command"]
 
@@ -66,23 +68,23 @@ def _list(*, name: str | None, data_store: str, as_json: bool) -> None:
     """List the versions of the dataset NAME, or of all.
 
     With MLFLOW_TRACKING_URI set, also the runs that used each, and the registered
-    models that these made, with the aliases that point to them.
+    models that these made, with the aliases that point to them. If MLflow cannot be
+    asked, a note says why, and JSON has null for what used a version.
     """
     versions = _open(data_store).versions(name)
-    uses = {one.address: _find_uses(one) for one in versions}
+    uses = _find_uses(versions)
     if as_json:
-        click.echo(
-            json.dumps([_to_json(one, uses[one.address]) for one in versions], indent=2)
-        )
+        click.echo(json.dumps([_to_json(one, uses) for one in versions], indent=2))
         return
     if not versions:
         click.echo(f"No version of {name or 'any dataset'} is in {data_store}.")
         return
     header = ["VERSION", "ADDED", "ROWS", "COLUMNS", "BYTES", "RUNS", "MODELS", "NOTE"]
-    rows = [_cells(one, uses[one.address]) for one in versions]
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
+    if uses is None or not os.environ.get("MLFLOW_TRACKING_URI"):
         del header[5:7]
-        rows = [row[:5] + row[7:] for row in rows]
+        rows = [_cells(one) for one in versions]
+    else:
+        rows = [_cells(one, uses[one.address]) for one in versions]
     right = ("ROWS", "COLUMNS", "BYTES", "RUNS")
     click.echo(format_table(header, rows, right=right))
 
@@ -98,7 +100,7 @@ def _list(*, name: str | None, data_store: str, as_json: bool) -> None:
 def _show(*, version: str, data_store: str, as_json: bool) -> None:
     """Show VERSION: fingerprint, columns, files and, as `list` does, its use."""
     found = _open(data_store).find(version)
-    uses = _find_uses(found)
+    uses = _find_uses([found])
     if as_json:
         click.echo(json.dumps(_to_json(found, uses), indent=2))
         return
@@ -118,10 +120,10 @@ def _show(*, version: str, data_store: str, as_json: bool) -> None:
             ("FILE", "BYTES", "SHA-256"), files, right=("BYTES",), n_elastic=0
         )
     )
-    if uses:
+    if uses and uses[found.address]:
         used = [
             (one.run_id, one.run_name, one.context, ", ".join(_name_models(one)))
-            for one in uses
+            for one in uses[found.address]
         ]
         header = ("RUN", "RUN NAME", "CONTEXT", "MODELS")
         click.echo("\n" + format_table(header, used, wrap=True))
@@ -268,12 +270,21 @@ def _reading(text: str, address: str) -> Iterator[Path]:
         yield stored
 
 
-def _find_uses(version: "DataVersion") -> "tuple[DatasetUse, ...]":
+def _find_uses(versions: "Sequence[DataVersion]") -> "_Uses | None":
+    """Find what used each version; None, and a note, if MLflow cannot be asked."""
     if not os.environ.get("MLFLOW_TRACKING_URI"):
-        return ()  # MLflow would make a database here to find nothing in it
+        # MLflow would make a database here to find nothing in it.
+        return {one.address: () for one in versions}
     from companion.tracking.data import find_uses
 
-    return find_uses(version)
+    try:
+        return {one.address: find_uses(one) for one in versions}
+    except TrackingError as err:
+        click.echo(
+            f"The runs and models that used the data cannot be named: {err}",
+            err=True,  # standard output may be JSON
+        )
+        return None
 
 
 def _describe_size(version: "DataVersion") -> str:
@@ -292,25 +303,30 @@ def _name_models(use: "DatasetUse") -> list[str]:
     ]
 
 
-def _cells(version: "DataVersion", uses: "tuple[DatasetUse, ...]") -> list[str]:
+def _cells(
+    version: "DataVersion", uses: "tuple[DatasetUse, ...] | None" = None
+) -> list[str]:
+    used = [] if uses is None else [f"{len(uses):,}", _list_models(uses)]
     return [
         version.address,
         f"{version.added:%Y-%m-%d %H:%M}",
         f"{version.fingerprint.n_rows:,}",
         f"{len(version.fingerprint.columns):,}",
         f"{version.size:,}",
-        f"{len(uses):,}",
-        ", ".join(sorted({model for use in uses for model in _name_models(use)})),
+        *used,
         version.note,
     ]
 
 
-def _to_json(
-    version: "DataVersion", uses: "tuple[DatasetUse, ...]"
-) -> dict[str, object]:
+def _list_models(uses: "tuple[DatasetUse, ...]") -> str:
+    return ", ".join(sorted({model for use in uses for model in _name_models(use)}))
+
+
+def _to_json(version: "DataVersion", uses: "_Uses | None") -> dict[str, object]:
     kept: dict[str, object] = json.loads(version.to_json())
     return {
         "version": version.address,
         **kept,
-        "used_by": [asdict(one) for one in uses],
+        # Unknown is not nothing.
+        "used_by": uses and [asdict(one) for one in uses[version.address]],
     }

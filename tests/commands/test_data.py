@@ -190,12 +190,26 @@ def test_runs_and_models_that_used_a_version_are_listed(
 
 
 @pytest.mark.usefixtures("both")
-def test_a_server_that_is_down_is_named(run, monkeypatch, free_address):
+def test_without_mlflows_server_versions_are_listed_and_a_note_says_what_is_unknown(
+    run, monkeypatch, free_address, capsys
+):
+    listed, shown = run("list"), run("show", "weather@604e")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", free_address)
-    code, out = run("list")
 
-    assert code == 1
-    assert free_address in out
+    for arguments, without_mlflow in (
+        (("list",), listed),
+        (("show", "weather@604e"), shown),
+    ):
+        code = main(["data", *arguments])
+        out, err = capsys.readouterr()
+        assert (code, out) == without_mlflow
+        assert err.startswith(
+            "The runs and models that used the data cannot be named: No MLflow server "
+            f"answers at {free_address}: "
+        )
+        assert err.count("\n") == 1
+    main(["data", "list", "--json"])
+    assert [one["used_by"] for one in json.loads(capsys.readouterr().out)] == [None] * 2
 
 
 @pytest.fixture
