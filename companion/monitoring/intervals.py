@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from companion.errors import DataError, SettingError
+from companion.monitoring._checks import check_level
 
 __all__ = ["Interval", "mean_interval"]
 
@@ -86,8 +87,7 @@ def mean_interval(
     for name, number in ((f"block_{row}s", block), ("n_resamples", n_resamples)):
         if number < 1:
             raise SettingError(f"{name} is {number!r}; expected at least 1.")
-    if not 0 < level < 1:
-        raise SettingError(f"level is {level!r}; expected a share between 0 and 1.")
+    check_level(level)
     series = np.asarray(values, dtype=np.float64)
     if series.ndim != 1 or series.size == 0 or not np.isfinite(series).all():
         raise DataError(
