@@ -31,6 +31,7 @@ COMMANDS = {
     "lineage": "Trace a model: data, run, alias and predictions.",
     "reproduce": "Run a model's run again, and compare the metrics.",
     "serve": "Serve a model with checks, a prediction log and health pages.",
+    "score": "Predict the rows of a CSV or Parquet file.",
     "card": "Write a model's card from its run, and check what is left to write.",
     "up": "Run MLflow and a model server together, until Ctrl-C.",
     "predictions": "List the predictions in the log.",

@@ -23,6 +23,7 @@
     │   ├── NoLogError        there is no log yet where one is to be read
     │   └── JournalError      the local journal cannot be read or written
     ├── ExportError           an export of the log cannot be written
+    ├── ScoreError            the predictions of a batch cannot be written
     ├── PortInUseError        another program listens on the port or Unix socket
     └── StartError            a program in the background did not start
 
@@ -53,6 +54,7 @@ __all__ = [
     "RefusedError",
     "RegistryError",
     "ReproduceError",
+    "ScoreError",
     "SettingError",
     "StartError",
     "StoreError",
@@ -201,6 +203,10 @@ class JournalError(StoreError):
 
 class ExportError(CompanionError, OSError):
     """An export of the log cannot be written where it was asked for."""
+
+
+class ScoreError(CompanionError, OSError):
+    """The predictions of a batch cannot be written where they were asked for."""
 
 
 class PortInUseError(CompanionError, OSError):

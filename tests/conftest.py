@@ -33,6 +33,7 @@ SLOW = (
     "commands/test_up.py",
     "databases/test_mlflow_server.py",
     "llm/local/",
+    "serving/batch/test_killed.py",
     "serving/run/",
     "serving/test_any_body.py",
     "serving/models/test_addresses_on_a_server.py",

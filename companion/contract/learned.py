@@ -62,11 +62,14 @@ class LearnedContract:
         *,
         max_rows: int = 1000,
         drop_unknown: bool = False,
+        first_row: int = 0,
     ) -> Checked:
         """Check rows as `Contract.check` does, before the first ones for JSON only."""
         check_number_of_rows(rows, max_rows)
         contract = self._learned or _contract_of(rows[0])
-        return contract.check(rows, max_rows=max_rows, drop_unknown=drop_unknown)
+        return contract.check(
+            rows, max_rows=max_rows, drop_unknown=drop_unknown, first_row=first_row
+        )
 
     def learn(self, checked: Checked) -> None:
         """Keep the shape of rows that the model answered, if they are the first."""

@@ -132,19 +132,22 @@ class Contract:
         *,
         max_rows: int = 1000,
         drop_unknown: bool = False,
+        first_row: int = 0,
     ) -> Checked:
         """Check rows and put their values in the order of the columns.
 
         Times become `datetime`, absent optional values None. Unknown columns are
         refused, or left out with `drop_unknown`. Raises RefusedError with one entry
-        for each thing that is wrong.
+        for each thing that is wrong; it counts rows from `first_row` on.
         """
         check_number_of_rows(rows, max_rows)
         if self.numbers is not None:
             checked = self._check_quickly(rows, self.numbers)
             if checked is not None:
                 return checked
-        return self._check_thoroughly(rows, drop_unknown=drop_unknown)
+        return self._check_thoroughly(
+            rows, drop_unknown=drop_unknown, first_row=first_row
+        )
 
     def _check_quickly(
         self, rows: Sequence[Any], numbers: NumberRows
@@ -179,12 +182,12 @@ class Contract:
         return Checked(tuples, rows, array=array)  # type: ignore[arg-type]  # all are dicts
 
     def _check_thoroughly(
-        self, rows: Sequence[object], *, drop_unknown: bool
+        self, rows: Sequence[object], *, drop_unknown: bool, first_row: int
     ) -> Checked:
         refusals = Refusals()
         values, logged = [], []
         dropped: set[str] = set()
-        for number, given in enumerate(rows):
+        for number, given in enumerate(rows, first_row):
             row = self._named(number, given, refusals)
             if row is None:
                 continue

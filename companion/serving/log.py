@@ -19,7 +19,7 @@ from companion.store.journal.behind import Behind, read_behind
 from companion.store.journal.losses import LossCounter
 from companion.store.records import Label, PredictionBatch
 
-__all__ = ["PredictionLog"]
+__all__ = ["PredictionLog", "record_of_profile"]
 
 _logger = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class PredictionLog:
         model = (one.model_name, one.model_version)
         # By identity: to compare it would take longer than to write the record.
         is_new = bool(profile) and self._profiled.get(model) is not profile
-        first = [_record_of_profile(*model, profile)] if is_new else []
+        first = [record_of_profile(*model, profile)] if is_new else []
         try:
             self.journal.append([*first, *predictions])
             if is_new:
@@ -122,9 +122,10 @@ class PredictionLog:
         self._losses.note_success()
 
 
-def _record_of_profile(
+def record_of_profile(
     name: str, version: str, profile: Mapping[str, Any]
 ) -> ModelProfile:
+    """Make the record of a model's training profile, which goes before predictions."""
     text = json.dumps([name, version, profile], sort_keys=True)
     return ModelProfile(
         id=hashlib.sha256(text.encode()).hexdigest()[:32],

@@ -11,7 +11,7 @@ from companion.contract.refusals import refuse
 from companion.contract.rows import Contract
 from companion.errors import ProblemError
 
-__all__ = ["CSV_TYPE", "rows_of_csv"]
+__all__ = ["CSV_TYPE", "read_cell", "rows_of_csv"]
 
 CSV_TYPE = "text/csv"
 
@@ -46,7 +46,7 @@ def rows_of_csv(text: str, contract: Contract | LearnedContract) -> list[Any]:
                 expected=f"{len(names)} values",
             )
         row = {
-            name: _value(columns.get(name), cell)
+            name: read_cell(columns.get(name), cell)
             for name, cell in zip(names, line, strict=True)
         }
         rows.append(row if contract.has_names else _bare(row))
@@ -58,7 +58,8 @@ def _bare(row: Mapping[str, Any]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _value(column: Column | None, cell: str) -> Any:
+def read_cell(column: Column | None, cell: str) -> Any:
+    """Read one value as what its column holds, not yet checked; None is missing."""
     if cell in _MISSING:
         return None
     kind = "any" if column is None else column.kind

@@ -105,11 +105,12 @@ class AnswerReader:
         two = self.is_probability and len(self.classes) == 2
         return self.classes[1] if two else None
 
-    def read(self, raw: Any, n_rows: int) -> Sequence[RowAnswer]:
+    def read(self, raw: Any, n_rows: int, first_row: int = 0) -> Sequence[RowAnswer]:
         """Return the answer to each row, for many perhaps as `AnswerColumns`.
 
         Raises ModelError if there is not one for each row, or it is of a type that
-        JSON cannot carry; and RefusedError if the number for a row is not finite.
+        JSON cannot carry; and RefusedError if the number for a row is not finite, which
+        counts rows from `first_row` on.
         """
         if isinstance(raw, np.ndarray) and raw.dtype.kind == "f" and raw.ndim:
             _check_number(len(raw), n_rows)
@@ -119,7 +120,7 @@ class AnswerReader:
                 if n_rows >= MANY and raw.size == n_rows and not self.classes:
                     return _read_numbers(raw)
         items = _split(raw, n_rows)
-        _refuse_not_finite(items)
+        _refuse_not_finite(items, first_row)
         return [self._read_one(as_json(item)) for item in items]
 
     def _read_probabilities(self, raw: Any) -> Sequence[RowAnswer]:
@@ -216,9 +217,9 @@ def _split(raw: Any, n_rows: int) -> list[Any]:
     raise ModelError(f"the model answered {n_rows} rows with one {type(raw).__name__}")
 
 
-def _refuse_not_finite(items: list[Any]) -> None:
+def _refuse_not_finite(items: list[Any], first_row: int) -> None:
     refusals = Refusals()
-    for number, item in enumerate(items):
+    for number, item in enumerate(items, first_row):
         value = item[0] if isinstance(item, list | tuple) and len(item) == 1 else item
         if isinstance(value, float) and not math.isfinite(value):
             refusals.add(

@@ -119,8 +119,10 @@ class Model:
             rows, max_rows=max_rows, drop_unknown=drop_unknown
         )
 
-    def answer(self, checked: Checked, params: Params | None = None) -> Answer:
-        """Answer checked rows, in the same order.
+    def answer(
+        self, checked: Checked, params: Params | None = None, *, first_row: int = 0
+    ) -> Answer:
+        """Answer checked rows, in the same order; a refusal counts from `first_row` on.
 
         Raises RefusedError if the model has no finite number for a row, or refuses the
         values, such as a category that it never saw; and ModelFailedError if it is the
@@ -136,7 +138,7 @@ class Model:
         except (Exception, SystemExit) as err:  # noqa: BLE001 - any class counts
             self._blame(err, n_rows)
         try:
-            rows = self.reader.read(raw, n_rows)
+            rows = self.reader.read(raw, n_rows, first_row)
         except ModelError as err:
             raise ModelFailedError(f"The model failed: {err}.") from err
         contract = self.folder.contract

@@ -12,7 +12,7 @@ from companion.serving.models.folder import ModelFolder
 from companion.store import Prediction
 from companion.store.records import PredictionBatch
 
-__all__ = ["make_predictions", "record_predictions"]
+__all__ = ["fields_of_answers", "make_predictions", "record_predictions"]
 
 
 def record_predictions(
@@ -83,15 +83,24 @@ def make_predictions(
         raise ModelFailedError("The model's answer cannot be logged.") from err
 
 
-def _columns_of(answers: Sequence[RowAnswer]) -> Mapping[str, Sequence[Any]] | None:
-    """Return answers a column each; None if they are more than numbers and labels."""
+def fields_of_answers(answers: Sequence[RowAnswer]) -> Mapping[str, Sequence[Any]]:
+    """Return answers as the log keeps them, a column for each field that they have."""
     if isinstance(answers, AnswerColumns):
         return answers.by_field
-    if any(_outputs(one) is not None for one in answers):
-        return None
-    values, labels, scores, _, _ = zip(*answers, strict=True)
-    texts = [None if one is None else label_text(one) for one in labels]
-    return {"value": values, "label": texts, "score": scores}
+    labels = (one.label for one in answers)
+    return {
+        "value": [one.value for one in answers],
+        "label": [None if one is None else label_text(one) for one in labels],
+        "score": [one.score for one in answers],
+        "outputs": [_outputs(one) for one in answers],
+    }
+
+
+def _columns_of(answers: Sequence[RowAnswer]) -> Mapping[str, Sequence[Any]] | None:
+    """Return answers a column each; None if they are more than numbers and labels."""
+    columns = dict(fields_of_answers(answers))
+    outputs = columns.pop("outputs", ())
+    return None if any(one is not None for one in outputs) else columns
 
 
 def _outputs(answer: RowAnswer) -> object:
