@@ -22,7 +22,8 @@ _KEPT = {"COMPANION_BOOK_EXECUTED": str(ROOT / "_build" / ".executed")}
 
 def copy_sources(folder: Path) -> None:
     """Copy the book's sources, so that a build leaves nothing beside them."""
-    shutil.copytree(ROOT / "book", folder / "book")
+    for name in ("book", ".docker"):  # a chapter shows the Dockerfile
+        shutil.copytree(ROOT / name, folder / name)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, folder / name)
 

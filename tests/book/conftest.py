@@ -44,11 +44,17 @@ def _built_once(folder: Path, write: Callable[[Path], object]) -> Path:
             write(folder)
             done = build_book(folder)
             (folder / "failure").write_text(
-                done.stdout[-4000:] if done.returncode else ""
+                _tell_why(done.stdout) if done.returncode else ""
             )
     failure = (folder / "failure").read_text()
     assert not failure, failure
     return folder
+
+
+def _tell_why(printed: str) -> str:
+    """Return what a failed build complains about, and how it ended."""
+    complaints = [line for line in printed.splitlines() if "WARNING" in line]
+    return "\n".join([*complaints, printed[-1000:]])
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import companion
+
 TELL = """
 import json
 from dataclasses import asdict
@@ -87,11 +89,9 @@ def test_an_installed_command_is_recorded_by_its_name(place, tmp_path):
     shutil.copy(place / "train.py", scripts / "forecast")
 
     command = (python, scripts / "forecast", "--days", "3")
-    # The new environment has no packages of its own.
-    packages = (os.environ.get("PYTHONPATH"), sysconfig.get_path("purelib"))
-    found = start(
-        *command, folder=place, PYTHONPATH=os.pathsep.join(filter(None, packages))
-    )
+    # The new environment has no packages of its own, nor the link to this one.
+    packages = (str(Path(companion.__file__).parents[1]), sysconfig.get_path("purelib"))
+    found = start(*command, folder=place, PYTHONPATH=os.pathsep.join(packages))
 
     assert found["arguments"] == ["forecast", "--days", "3"]
 
