@@ -8,12 +8,12 @@ from typing import Any
 
 from companion.contract.profile import MISSING
 from companion.tracking.cards.facts import ModelFacts
+from companion.tracking.data.logged import LoggedDataset, read_logged
 from companion.tracking.runs.record import MEASURED
 
 __all__ = ["make_blocks"]
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~&])")
-_CONTEXT = "mlflow.data.context"
 # Tags of a run, or of a version, that say where a model came from.
 _RUN_TAGS = {
     "mlflow.note.content": "Description of the run",
@@ -39,7 +39,7 @@ _MEASURED = (
 
 def make_blocks(facts: ModelFacts) -> dict[str, str]:
     """Render the facts; the keys are those of the template, and `title`."""
-    inputs = [] if facts.run is None else list(facts.run.inputs.dataset_inputs)
+    inputs = [] if facts.run is None else read_logged(facts.run)
     judged = [one for one in inputs if _is_for_evaluation(one)] + facts.gate_inputs
     learned = [one for one in inputs if not _is_for_evaluation(one)]
     return {
@@ -114,7 +114,7 @@ def _no_run(facts: ModelFacts) -> str:
     return _missing(_escape(facts.no_run), "Log the model in a run")
 
 
-def _data(facts: ModelFacts, inputs: Sequence[Any], *, context: str) -> str:
+def _data(facts: ModelFacts, inputs: Sequence[LoggedDataset], *, context: str) -> str:
     if not inputs and facts.run is None:
         return _no_run(facts)
     if not inputs:
@@ -123,17 +123,15 @@ def _data(facts: ModelFacts, inputs: Sequence[Any], *, context: str) -> str:
             "Log them with `companion.tracking.data.log_dataset(…, "
             f'context="{context}")`',
         )
-    rows = []
-    for one in inputs:
-        tags = {tag.key: tag.value for tag in one.tags}
-        rows.append(
-            (
-                tags.get("companion.data.version") or one.dataset.name,
-                tags.get("companion.data.sha256") or one.dataset.digest,
-                tags.get(_CONTEXT, "not said"),
-                _rows(one.dataset.profile),
-            )
+    rows = [
+        (
+            one.version or one.name,
+            one.sha256 or one.digest,
+            "not said" if one.context is None else one.context,
+            _rows(one.profile),
         )
+        for one in inputs
+    ]
     return _table(("Data", "Digest", "Used for", "Rows"), rows)
 
 
@@ -224,8 +222,8 @@ def _interval(told: dict[str, float]) -> tuple[str, str]:
     return f"{told['mean']:+.3g}", f"{told['low']:+.3g} to {told['high']:+.3g}"
 
 
-def _is_for_evaluation(one: Any) -> bool:
-    context = next((tag.value for tag in one.tags if tag.key == _CONTEXT), "").lower()
+def _is_for_evaluation(one: LoggedDataset) -> bool:
+    context = (one.context or "").lower()
     return any(word in context for word in ("eval", "valid", "test"))
 
 

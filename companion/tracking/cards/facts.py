@@ -15,6 +15,7 @@ from companion.contract.notes import CompanionNotes
 from companion.errors import MissingExtraError, ModelError, TrackingError
 from companion.system.mlflow import reach_mlflow
 from companion.system.tracking_stores import describe_failure
+from companion.tracking.data.logged import LoggedDataset, read_logged
 from companion.tracking.gates.records import TAG
 
 __all__ = ["ModelFacts", "read_facts"]
@@ -48,7 +49,7 @@ class ModelFacts:
         What its last gate has recorded, `gate.json`; of a version only.
     gate_run : str
         Id of the run of that gate; empty where there was none.
-    gate_inputs : list of mlflow.entities.DatasetInput
+    gate_inputs : list of LoggedDataset
         The rows of that gate, as its run has them.
     """
 
@@ -61,7 +62,7 @@ class ModelFacts:
     no_run: str = ""
     gate: dict[str, Any] | None = None
     gate_run: str = ""
-    gate_inputs: list[Any] = field(default_factory=list)
+    gate_inputs: list[LoggedDataset] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -118,7 +119,7 @@ def read_facts(model: str | Path) -> ModelFacts:
         no_run=no_run,
         gate=gate,
         gate_run=gate_run,
-        gate_inputs=list(judged.inputs.dataset_inputs) if judged else [],
+        gate_inputs=read_logged(judged) if judged else [],
     )
 
 

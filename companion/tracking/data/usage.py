@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any
 from companion.errors import TrackingError
 from companion.system.mlflow import reach_mlflow
 from companion.system.tracking_stores import describe_failure
+from companion.tracking.data.logged import (
+    CONTEXT_TAG,
+    SHA256_TAG,
+    STORE_TAG,
+    VERSION_TAG,
+    read_logged,
+)
 from companion.tracking.data.stores import DataStore
 
 if TYPE_CHECKING:
@@ -22,9 +29,6 @@ __all__ = ["DatasetUse", "find_uses", "log_dataset", "log_file"]
 
 # MLflow keeps no longer digest; the tag has the whole fingerprint.
 _DIGEST_CHARACTERS = 36
-_SHA256, _ADDRESS, _STORE = (
-    f"companion.data.{name}" for name in ("sha256", "version", "store")
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +82,9 @@ def log_dataset(version: "DataVersion", *, context: str = "training") -> Any:
     with reach_mlflow("`log_dataset`") as mlflow:
         dataset = _make_dataset(version)
         tags = {
-            _SHA256: version.fingerprint.sha256,
-            _ADDRESS: version.address,
-            _STORE: _locate(version.store),
+            SHA256_TAG: version.fingerprint.sha256,
+            VERSION_TAG: version.address,
+            STORE_TAG: _locate(version.store),
         }
         try:
             mlflow.log_input(dataset, context=context, tags=tags)
@@ -109,7 +113,7 @@ def log_file(
         schema=_describe_schema(found),
         profile=json.dumps(_describe_size(found)),
     )
-    tags = [InputTag("mlflow.data.context", context), InputTag(_SHA256, found.sha256)]
+    tags = [InputTag(CONTEXT_TAG, context), InputTag(SHA256_TAG, found.sha256)]
     client.log_inputs(run_id, datasets=[DatasetInput(dataset, tags)])
 
 
@@ -170,20 +174,14 @@ def _read_aliases(client: Any, models: set[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _read_use(client: Any, run: Any, digest: str) -> DatasetUse:
-    (context, *_) = [
-        tag.value
-        for given in run.inputs.dataset_inputs
-        if given.dataset.digest == digest
-        for tag in given.tags
-        if tag.key == "mlflow.data.context"
-    ] or [""]
+    contexts = (one.context for one in read_logged(run) if one.digest == digest)
     models = _all_pages(
         client.search_model_versions, filter_string=f"run_id = '{run.info.run_id}'"
     )
     return DatasetUse(
         run_id=run.info.run_id,
         run_name=run.info.run_name or "",
-        context=context,
+        context=next(filter(None, contexts), ""),
         models=tuple(sorted(f"{one.name}/{one.version}" for one in models)),
         aliases={},
     )
@@ -258,4 +256,6 @@ def _make_source(version: "DataVersion") -> Any:
         try:
             return resolve_dataset_source(DataStore(version.store).location(version))
         except MlflowException:  # an address that only fsspec knows
-            return CodeDatasetSource({_ADDRESS: version.address, _STORE: version.store})
+            return CodeDatasetSource(
+                {VERSION_TAG: version.address, STORE_TAG: version.store}
+            )

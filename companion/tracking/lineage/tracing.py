@@ -7,6 +7,7 @@ from typing import Any
 from companion.errors import NoLogError, SettingError
 from companion.settings import resolve_store
 from companion.store.sql.rollup_queries import read_rollups
+from companion.tracking.data.logged import LoggedDataset, read_logged
 from companion.tracking.lineage.chain import Lineage, Link
 from companion.tracking.registry.addresses import (
     find_run,
@@ -94,7 +95,7 @@ def trace_lineage(address: str, *, store: str | None = None) -> Lineage:
 
 
 def _trace_data(run: Any) -> list[Link]:
-    inputs = run.inputs.dataset_inputs if run else []
+    inputs = read_logged(run) if run else []
     if not inputs:
         reason = (
             "the run logged no dataset; `companion.tracking.data.log_dataset` does"
@@ -105,19 +106,16 @@ def _trace_data(run: Any) -> list[Link]:
     return [_describe_data(one) for one in inputs]
 
 
-def _describe_data(one: Any) -> Link:
-    tags = {tag.key: tag.value for tag in one.tags}
+def _describe_data(one: LoggedDataset) -> Link:
     facts = {
-        "used for": tags.get("mlflow.data.context"),
-        "version": tags.get("companion.data.version"),
-        "SHA-256": tags.get("companion.data.sha256"),
-        "digest": one.dataset.digest,
-        "store": tags.get("companion.data.store"),
+        "used for": one.context,
+        "version": one.version,
+        "SHA-256": one.sha256,
+        "digest": one.digest,
+        "store": one.store,
     }
-    missing = () if facts["SHA-256"] else (_NO_FINGERPRINT,)
-    return Link(
-        kind="data", title=one.dataset.name, facts=_known(facts), missing=missing
-    )
+    missing = () if one.sha256 else (_NO_FINGERPRINT,)
+    return Link(kind="data", title=one.name, facts=_known(facts), missing=missing)
 
 
 def _trace_run(run: Any, version: Any) -> Link:

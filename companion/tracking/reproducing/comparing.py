@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+from companion.tracking.data.logged import read_logged
 from companion.tracking.runs.record import MEASURED
 
 __all__ = ["Compared", "Deviation", "compare_packages", "compare_runs"]
@@ -110,11 +111,9 @@ def _read_metrics(client: Any, run: Any, patterns: Iterable[str]) -> dict[str, _
 
 def _read_data(run: Any) -> dict[str, str]:
     found: dict[str, str] = {}
-    for one in run.inputs.dataset_inputs:
-        tags = {tag.key: tag.value for tag in one.tags}
-        context = tags.get("mlflow.data.context", "")
-        name = f"{one.dataset.name} ({context})" if context else one.dataset.name
-        value = tags.get("companion.data.sha256", one.dataset.digest)
+    for one in read_logged(run):
+        name = f"{one.name} ({one.context})" if one.context else one.name
+        value = one.sha256 or one.digest
         # One name may stand for several versions, such as one a year.
         found[name] = ", ".join(sorted({value, *found.get(name, value).split(", ")}))
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.errors import DataStoreError
+from companion.tracking.data.logged import read_logged
 from companion.tracking.data.stores import DataStore
 
 __all__ = ["stage_data"]
@@ -24,27 +25,20 @@ def stage_data(
     """
     verified, missing = [], []
     found = []
-    inputs = {
-        (one.dataset.name, one.dataset.digest): one
-        for run in runs
-        for one in run.inputs.dataset_inputs
-    }
+    inputs = {(one.name, one.digest): one for run in runs for one in read_logged(run)}
     for one in inputs.values():
-        tags = {tag.key: tag.value for tag in one.tags}
-        sha256 = tags.get("companion.data.sha256")
-        if sha256 is None:
+        if one.version is None or one.store is None:
             missing.append(
-                f"The dataset {one.dataset.name!r} was logged without a version, so "
+                f"The dataset {one.name!r} was logged without a version, so "
                 "it is not known whether the data are the same. Use `log_dataset`."
             )
             continue
-        name = tags["companion.data.version"].partition("@")[0]
-        recorded = tags["companion.data.store"]
+        name = one.version.partition("@")[0]
         try:
-            found.append(_find(f"{name}@{sha256}", recorded, fallback))
+            found.append(_find(f"{name}@{one.sha256}", one.store, fallback))
         except DataStoreError as err:
             missing.append(
-                f"{tags['companion.data.version']} is in no store, so the program has "
+                f"{one.version} is in no store, so the program has "
                 f"to bring it itself: {err}"
             )
     if not inputs:
