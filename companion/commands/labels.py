@@ -1,15 +1,14 @@
 """`companion labels`: what turned out to be true of predictions, loaded and counted."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from companion.commands._label_file import GivenLabel, LabelChunk, read_label_file
+from companion.commands._label_file import GivenLabel, read_label_file
 from companion.commands._options import store_option
+from companion.commands._progress import progress_bar
 from companion.errors import DataError, SettingError
 from companion.store import Label
 from companion.store.records import make_label
@@ -65,11 +64,13 @@ def _load(*, file: Path, id_column: str, label_column: str, store: str) -> None:
         nonlocal without
         without = 0
         chunks = read_label_file(file, id_column=id_column, label_column=label_column)
-        with _progress(doing, file) as advance:
+        size, done = file.stat().st_size, 0
+        with progress_bar(size, doing, is_long=size >= _BAR_FROM_BYTES) as advance:
             for chunk in chunks:
                 without += chunk.without
                 yield [_make(one, now, file) for one in chunk.labels]
-                advance(chunk)
+                advance(chunk.end - done)
+                done = chunk.end
 
     with open_log(store) as database:
         for _ in read("Checking"):
@@ -111,16 +112,6 @@ def _make(given: GivenLabel, now: datetime, file: Path) -> Label:
             f"{file}, {given.place}: {err}. Correct it and load the file again; "
             "nothing was loaded."
         ) from None
-
-
-@contextmanager
-def _progress(doing: str, file: Path) -> Iterator[Callable[[LabelChunk], None]]:
-    size = file.stat().st_size
-    if size < _BAR_FROM_BYTES or not sys.stdout.isatty():
-        yield lambda _: None
-        return
-    with click.progressbar(length=size, label=doing) as bar:
-        yield lambda chunk: bar.update(chunk.end - bar.pos)
 
 
 def _sentence(report: LoadReport, file: Path) -> str:

@@ -1,12 +1,12 @@
 """`companion prune`: remove old records from the log."""
 
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
 
 from companion.commands._options import read_time, store_option
+from companion.commands._progress import progress_bar
 from companion.commands._table import format_table
 from companion.store.sql.database import Database
 from companion.store.sql.opening import open_log
@@ -90,7 +90,5 @@ def _remove(
     database: Database, before: datetime, counts: dict[str, int]
 ) -> dict[str, int]:
     total = sum(counts.values())
-    if total < _BAR_FROM_ROWS or not sys.stdout.isatty():
-        return {name: prune(database, before, name) for name in counts}
-    with click.progressbar(length=total, label="Removing") as bar:
-        return {name: prune(database, before, name, bar.update) for name in counts}
+    with progress_bar(total, "Removing", is_long=total >= _BAR_FROM_ROWS) as advance:
+        return {name: prune(database, before, name, advance) for name in counts}

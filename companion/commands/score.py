@@ -1,7 +1,6 @@
 """`companion score`: predict the rows of a file."""
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from companion.commands._options import journal_option, setting_option, store_option
+from companion.commands._progress import progress_bar
 from companion.errors import StoreError
 from companion.system.extras import require_libraries
 
@@ -127,25 +127,21 @@ def command(
     table = open_table(data, out)
     loaded = _load(model, model_name, model_version, example, engine)
     opened = Journal(journal_folder(store, journal)) if is_logged else None
-    with closing(opened) if opened else nullcontext():
-
-        def score(progress: Callable[[int], None] | None) -> "ScoreReport":
-            return score_table(
-                loaded,
-                table,
-                out,
-                keep=keep,
-                strict=strict,
-                restart=restart,
-                journal=opened,
-                progress=progress,
-            )
-
-        if data.stat().st_size < _BAR_FROM_BYTES or not sys.stdout.isatty():
-            report = score(None)
-        else:
-            with click.progressbar(length=table.size, label="Scoring") as bar:
-                report = score(bar.update)
+    is_long = data.stat().st_size >= _BAR_FROM_BYTES
+    with (
+        closing(opened) if opened else nullcontext(),
+        progress_bar(table.size, "Scoring", is_long=is_long) as advance,
+    ):
+        report = score_table(
+            loaded,
+            table,
+            out,
+            keep=keep,
+            strict=strict,
+            restart=restart,
+            journal=opened,
+            progress=advance,
+        )
     click.echo(_sentence(report, out))
     if is_logged:
         _ship(store, journal)

@@ -4,13 +4,13 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 
 import click
 
 from companion.commands._options import journal_option, store_option
+from companion.commands._progress import progress_bar
 from companion.errors import SettingError
 from companion.store import Shipper, ShipReport, follow, journal_folder, ship
 from companion.store.journal.aside import retry_aside
@@ -92,10 +92,9 @@ def _step_back() -> None:
 
 def _ship_once(store: str, journal: Path | None) -> ShipReport:
     waiting = Shipper(store, journal).bytes_waiting()
-    if waiting < _BAR_FROM_BYTES or not sys.stdout.isatty():
-        return ship(store, journal)
-    with click.progressbar(length=waiting, label="Shipping") as bar:
-        return ship(store, journal, progress=bar.update)
+    is_long = waiting >= _BAR_FROM_BYTES
+    with progress_bar(waiting, "Shipping", is_long=is_long) as advance:
+        return ship(store, journal, progress=advance)
 
 
 def _stop_at_signal() -> threading.Event:

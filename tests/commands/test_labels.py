@@ -1,5 +1,6 @@
 import csv
 import io
+import sys
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -224,7 +225,7 @@ def test_a_large_file_shows_progress_and_an_interrupted_load_is_finished_by_anot
 
     assert main(command) == 0
 
-    shown = labels_command.sys.stdout.getvalue()
+    shown = sys.stdout.getvalue()
     assert "Checking" in shown
     assert "Loading" in shown
     assert "100%" in shown
