@@ -27,7 +27,7 @@ from companion.tracking import mlflow_in_background
 
 BOOK = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(BOOK / "_offline"))
-from browsers import REMEDY, find_browser  # noqa: E402
+from browsers import REMEDY, find_browser  # noqa: E402 - the path comes first
 
 LAB = BOOK / "module1" / "lab1.md"
 LAST_CELL = "mlflow.search_runs()"

@@ -69,7 +69,7 @@ def train(
     days = {"train": table.loc[:"2013-06"], "val": table.loc["2013-07":"2013-12"]}
     params = {"features": len(columns), "penalty": penalty, "epochs": N_EPOCHS}
     with run(name, experiment=NAME, params=params, seed=7):
-        # The system of whoever takes the pictures means nothing to a reader.
+        # The system that the pictures were taken on means nothing to a reader.
         mlflow.delete_tag("companion.platform")
         log_dataset(version)
         scaler = StandardScaler().fit(days["train"][columns])

@@ -1,4 +1,4 @@
-"""A repository that is the working folder, as it is for whoever trains a model."""
+"""A repository that is the working folder, as it is for someone who trains a model."""
 
 import os
 import subprocess

@@ -96,7 +96,7 @@ def _parser_for(
     row = msgspec.defstruct("Row", columns, forbid_unknown_fields=True, gc=False)
     body = msgspec.defstruct(
         "Body",
-        [(name, list[row] | None, None) for name in lists],  # type: ignore[valid-type]
+        [(name, list[row] | None, None) for name in lists],  # type: ignore[valid-type]  # made at run time
         forbid_unknown_fields=True,
         gc=False,
     )
